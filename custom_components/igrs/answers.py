@@ -1,0 +1,257 @@
+"""The answers of the RAS as values (project profile, ras_api 3 to 5 and 9).
+
+Each `from_json` takes the `data` member of an answer and raises KeyError, TypeError,
+ValueError or AttributeError if it has another shape; the client translates these once.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+type Json = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerInfo:
+    """Who the RAS is and which message schemas it speaks (ras_api 12, GET /v1/info)."""
+
+    name: str
+    server_id: str
+    version: str
+    schema_min: int
+    schema_max: int
+
+    @classmethod
+    def from_json(cls, data: Json) -> Self:
+        """Parse the answer to GET /v1/info."""
+        return cls(
+            name=str(data["name"]),
+            server_id=str(data["server_id"]),
+            version=str(data["version"]),
+            schema_min=int(data["schema"]["min"]),
+            schema_max=int(data["schema"]["max"]),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sighting:
+    """What the RAS knows about an advertiser it was told of (ras_api 4)."""
+
+    device_id: str
+    known: bool
+    mine: bool
+    claimable: bool
+    k_adv_gens: tuple[int, ...]
+
+    @classmethod
+    def from_json(cls, data: Json) -> Self:
+        """Parse one element of the answer to POST sightings."""
+        return cls(
+            device_id=str(data["device_id"]),
+            known=bool(data["known"]),
+            mine=bool(data["mine"]),
+            claimable=bool(data["claimable"]),
+            k_adv_gens=tuple(int(gen) for gen in data.get("k_adv_gens", ())),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceInfo:
+    """A device of the account (ras_api 5, the device object)."""
+
+    device_id: str
+    type: str
+    name: str
+    state: str
+    gen: int
+    model: str | None
+    fw: str | None
+
+    @classmethod
+    def from_json(cls, data: Json) -> Self:
+        """Parse a device object."""
+        return cls(
+            device_id=str(data["device_id"]),
+            type=str(data["type"]),
+            name=str(data["name"]),
+            state=str(data["state"]),
+            gen=int(data["gen"]),
+            model=None if data.get("model") is None else str(data["model"]),
+            fw=None if data.get("fw") is None else str(data["fw"]),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """Whether a lock may be registered, and what is needed for it (ras_api 5, Figure 10)."""
+
+    claimable: bool
+    needs: tuple[str, ...]
+
+    @classmethod
+    def from_json(cls, data: Json) -> Self:
+        """Parse the answer to POST authenticate."""
+        return cls(
+            claimable=bool(data["claimable"]),
+            needs=tuple(str(need) for need in data.get("needs", ())),
+        )
+
+
+def k_adv_from_json(data: Json) -> dict[int, bytes]:
+    """Return the advertisement keys (16 bytes each) by generation."""
+    return {int(gen): bytes.fromhex(key) for gen, key in data.items()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tickets:
+    """Tickets in the JSON form of ras_api 5.2, and the advertisement keys by generation."""
+
+    tickets: tuple[Json, ...] = field(repr=False)
+    k_adv: dict[int, bytes] = field(repr=False)
+
+    @classmethod
+    def from_json(cls, data: Json) -> Self:
+        """Parse the answer to POST tickets."""
+        return cls(
+            tickets=tuple(dict(ticket) for ticket in data["tickets"]),
+            k_adv=k_adv_from_json(data["k_adv"]),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registration:
+    """The last result of a registration exchange (ras_api 5, Figure 11)."""
+
+    device: DeviceInfo
+    uid: int
+    tickets: tuple[Json, ...] = field(repr=False)
+    k_adv: dict[int, bytes] = field(repr=False)
+
+    @classmethod
+    def from_json(cls, data: Json) -> Self:
+        """Parse the `result` of the exchange."""
+        return cls(
+            device=DeviceInfo.from_json(data["device"]),
+            uid=int(data["uid"]),
+            tickets=tuple(dict(ticket) for ticket in data["tickets"]),
+            k_adv=k_adv_from_json(data["k_adv"]),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """What the gateway has to do next in an exchange (ras_api 5.1).
+
+    Write `packets` (20 bytes each), collect `expect` notifications for at most
+    `timeout_s` seconds, report them; `result` is there when `done`.
+    """
+
+    exchange_id: str
+    packets: tuple[bytes, ...] = field(repr=False)
+    expect: int
+    timeout_s: float
+    done: bool
+    result: Json | None = field(repr=False)
+
+    @classmethod
+    def from_json(cls, data: Json, exchange_id: str | None = None) -> Self:
+        """Parse the answer that opens an exchange, or that goes on with a known one."""
+        return cls(
+            exchange_id=str(data["exchange_id"]) if exchange_id is None else exchange_id,
+            packets=tuple(bytes.fromhex(packet) for packet in data["packets"]),
+            expect=int(data["expect"]),
+            timeout_s=float(data["timeout_s"]),
+            done=bool(data["done"]),
+            result=data.get("result"),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PendingFrame:
+    """A queued administration packet (20 bytes) and when it stops being useful (ras_api 5.3)."""
+
+    packet: bytes = field(repr=False)
+    not_after: int
+
+    @classmethod
+    def from_json(cls, data: Json) -> Self:
+        """Parse one element of `packets`."""
+        return cls(packet=bytes.fromhex(data["packet"]), not_after=int(data["not_after"]))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogReceipt:
+    """What became of uploaded log records (ras_api 8); `next` is the record to read next."""
+
+    stored: int
+    duplicates: int
+    next: int
+    gap: tuple[int, int] | None
+
+    @classmethod
+    def from_json(cls, data: Json) -> Self:
+        """Parse the answer to POST log."""
+        gap = data.get("gap")
+        return cls(
+            stored=int(data["stored"]),
+            duplicates=int(data["duplicates"]),
+            next=int(data["next"]),
+            gap=None if gap is None else (int(gap[0]), int(gap[1])),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayCredentials:
+    """What a gateway logs in with (ras_api 4); the secret is shown once."""
+
+    gateway_id: str
+    gateway_secret: str = field(repr=False)
+
+    @classmethod
+    def from_json(cls, data: Json) -> Self:
+        """Parse the answer to POST /v1/gateways."""
+        return cls(
+            gateway_id=str(data["gateway_id"]), gateway_secret=str(data["gateway_secret"])
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessToken:
+    """A bearer token and its life in seconds; `user_id` only for a person's."""
+
+    token: str = field(repr=False)
+    expires_in: float
+    user_id: str | None = None
+
+    @classmethod
+    def from_json(cls, data: Json) -> Self:
+        """Parse the `tokens` object of a login; the refresh token is not kept."""
+        return cls(
+            token=str(data["access_token"]),
+            expires_in=float(data["expires_in"]),
+            user_id=data.get("user_id"),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecondFactor:
+    """A login that waits for its second factor, and the ways to give it (ras_api 3)."""
+
+    sasl_id: str = field(repr=False)
+    methods: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PushReady:
+    """The RAS's side of the push handshake (ras_api 9.1).
+
+    `time` is the RAS's clock in Unix seconds; `audit_head` the number and hash of the
+    newest audit entry; after `reset` the lists have to be read again.
+    """
+
+    version: str
+    time: int
+    heartbeat_s: float
+    audit_head: tuple[int, str]
+    seq: int
+    reset: bool
