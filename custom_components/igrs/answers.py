@@ -13,13 +13,11 @@ type Json = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerInfo:
-    """Who the RAS is and which message schemas it speaks (ras_api 12, GET /v1/info)."""
+    """Who the RAS is (ras_api 12, GET /v1/info)."""
 
     name: str
     server_id: str
     version: str
-    schema_min: int
-    schema_max: int
 
     @classmethod
     def from_json(cls, data: Json) -> Self:
@@ -28,8 +26,6 @@ class ServerInfo:
             name=str(data["name"]),
             server_id=str(data["server_id"]),
             version=str(data["version"]),
-            schema_min=int(data["schema"]["min"]),
-            schema_max=int(data["schema"]["max"]),
         )
 
 
@@ -210,9 +206,7 @@ class GatewayCredentials:
     @classmethod
     def from_json(cls, data: Json) -> Self:
         """Parse the answer to POST /v1/gateways."""
-        return cls(
-            gateway_id=str(data["gateway_id"]), gateway_secret=str(data["gateway_secret"])
-        )
+        return cls(gateway_id=str(data["gateway_id"]), gateway_secret=str(data["gateway_secret"]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -255,3 +249,17 @@ class PushReady:
     audit_head: tuple[int, str]
     seq: int
     reset: bool
+
+    @classmethod
+    def from_json(cls, hello: Json, answer: Json) -> Self:
+        """Parse the first message of the RAS and its answer to our start."""
+        if hello["op"] != "hello" or answer["op"] not in ("ready", "reset"):
+            raise ValueError
+        return cls(
+            version=str(hello["server"]["version"]),
+            time=int(hello["time"]),
+            heartbeat_s=float(hello["heartbeat_s"]),
+            audit_head=(int(hello["audit"]["n"]), str(hello["audit"]["hash"])),
+            seq=int(answer["seq"]) - int(answer.get("missed", 0)),
+            reset=answer["op"] == "reset",
+        )

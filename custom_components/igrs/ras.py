@@ -86,7 +86,7 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def read[T](parse: Callable[[Json], T], data: Json) -> T:
+def read[D, T](parse: Callable[[D], T], data: D) -> T:
     """Parse an answer; one that no RAS gives is as good as none."""
     try:
         return parse(data)
@@ -118,6 +118,13 @@ def _data(answer: Json) -> Json:
     raise error(code, retry_after=None if retry_after is None else float(retry_after))
 
 
+def check_schema(info: Json) -> None:
+    """Raise RasSchemaError unless the RAS speaks our schema; `schema` is {"min", "max"}."""
+    schema = info["schema"]
+    if not int(schema["min"]) <= SCHEMA <= int(schema["max"]):
+        raise RasSchemaError(too_old=int(schema["max"]) < SCHEMA)
+
+
 class RasClient:
     """A RAS at an address, before anybody logs in."""
 
@@ -131,10 +138,9 @@ class RasClient:
 
     async def info(self) -> ServerInfo:
         """Return who the RAS is, or raise RasSchemaError if we have no schema in common."""
-        info = read(ServerInfo.from_json, await self.call("GET", "info"))
-        if not info.schema_min <= SCHEMA <= info.schema_max:
-            raise RasSchemaError(too_old=info.schema_max < SCHEMA)
-        return info
+        info = await self.call("GET", "info")
+        read(check_schema, info)
+        return read(ServerInfo.from_json, info)
 
     async def call(
         self,
@@ -204,11 +210,7 @@ class GatewayClient(RasClient):
     async def access_token(self, stale: str | None = None) -> str:
         """Return an access token that is not the stale one; it is renewed before its end."""
         async with self._renewal:
-            if (
-                self._token is None
-                or self._token.token == stale
-                or monotonic() > self._token_until
-            ):
+            if self._token is None or self._token.token == stale or monotonic() > self._token_until:
                 credentials = {
                     "gateway_id": self._credentials.gateway_id,
                     "gateway_secret": self._credentials.gateway_secret,
@@ -256,9 +258,7 @@ class GatewayClient(RasClient):
         query = {"limit": PAGE}
         while True:
             data = await self._ask("GET", "devices", query=query)
-            found += read(
-                lambda data: [DeviceInfo.from_json(item) for item in data["items"]], data
-            )
+            found += read(lambda data: [DeviceInfo.from_json(item) for item in data["items"]], data)
             cursor = data.get("next")
             if cursor is None:
                 return found
@@ -322,9 +322,7 @@ class GatewayClient(RasClient):
     async def pending(self, device_id: str) -> list[PendingFrame]:
         """Return the queued administration frames of a lock (ras_api 5.3)."""
         data = await self._ask("GET", f"devices/{device_id}/pending")
-        return read(
-            lambda data: [PendingFrame.from_json(item) for item in data["packets"]], data
-        )
+        return read(lambda data: [PendingFrame.from_json(item) for item in data["packets"]], data)
 
     async def report_pending(self, device_id: str, notifications: Iterable[bytes]) -> bool:
         """Report the lock's answers to queued frames; return whether there are more."""
@@ -339,9 +337,7 @@ class GatewayClient(RasClient):
 
     async def query(self, device_id: str, what: str) -> Json | None:
         """Ask status, version or log through the RAS; None if the outcome comes by push."""
-        return (await self._ask("POST", f"devices/{device_id}/query", {"what": what})).get(
-            "result"
-        )
+        return (await self._ask("POST", f"devices/{device_id}/query", {"what": what})).get("result")
 
     async def upload_log(
         self, device_id: str, lock_time: int, records: Iterable[LogRecord]
