@@ -1,0 +1,157 @@
+"""What the nine bytes of Value mean, for tickets and sessions (project profile).
+
+Layouts of protocol 7.2 and 8.1, for both ends: bytes(x) and X.from_bytes(value). All
+raise FrameError for fields or bytes that mean nothing.
+"""
+
+import struct
+from struct import Struct
+from typing import Final, NamedTuple, Self
+
+from ..errors import FrameError
+from .frame import Capability, LockState, Right, Status, is_battery
+
+_TICKET: Final = Struct(">IHBBB")
+_AUTH_ANSWER: Final = Struct(">BBHIB")
+_REQUEST: Final = Struct(">BB3s4s")
+_STATE: Final = Struct(">BBBH4s")
+_VERSION: Final = Struct(">BBBBBHH")
+
+
+def pack(layout: Struct, *fields: int | bytes) -> bytes:
+    """Return the fields as bytes, or raise FrameError if one does not fit."""
+    try:
+        return layout.pack(*fields)
+    except struct.error:
+        raise FrameError("a field of Value is out of range") from None
+
+
+def status_of(byte: int) -> Status:
+    """Return the status of a byte, or raise FrameError."""
+    try:
+        return Status(byte)
+    except ValueError:
+        raise FrameError("unknown status") from None
+
+
+class TicketFields(NamedTuple):
+    """Authenticate user account ID, request (Table 5; 9 bytes).
+
+    uid u32, tid u16, rights u8, ttl one byte (see ticket.ttl_seconds), epoch u8.
+    """
+
+    uid: int
+    tid: int
+    rights: Right
+    ttl: int
+    epoch: int
+
+    def __bytes__(self) -> bytes:
+        """Return the Value."""
+        return pack(_TICKET, *self)
+
+    @classmethod
+    def from_bytes(cls, value: bytes) -> Self:
+        """Read a Value; nothing in it can be meaningless."""
+        uid, tid, rights, ttl, epoch = _TICKET.unpack(value)
+        return cls(uid, tid, Right(rights), ttl, epoch)
+
+
+class AuthAnswer(NamedTuple):
+    """Authenticate user account ID, response (Table 6; 9 bytes).
+
+    minutes u16: time left of the ticket, at most FFFF, 0 without a session or a clock.
+    """
+
+    status: Status
+    rights: Right
+    minutes: int
+    uid: int
+    epoch: int
+
+    def __bytes__(self) -> bytes:
+        """Return the Value."""
+        return pack(_AUTH_ANSWER, *self)
+
+    @classmethod
+    def from_bytes(cls, value: bytes) -> Self:
+        """Read a Value."""
+        status, rights, minutes, uid, epoch = _AUTH_ANSWER.unpack(value)
+        return cls(status_of(status), Right(rights), minutes, uid, epoch)
+
+
+class SessionRequest(NamedTuple):
+    """Any request of a session (9 bytes): two arguments, echo 3 bytes, rnd 4 bytes."""
+
+    a: int
+    b: int
+    echo: bytes
+    rnd: bytes
+
+    def __bytes__(self) -> bytes:
+        """Return the Value."""
+        return pack(_REQUEST, *self)
+
+    @classmethod
+    def from_bytes(cls, value: bytes) -> Self:
+        """Read a Value; nothing in it can be meaningless."""
+        return cls(*_REQUEST.unpack(value))
+
+
+class StateAnswer(NamedTuple):
+    """Answer to operate and status, and the final state of a movement (9 bytes).
+
+    battery 0..100, counter u16 (number of the newest record), rnd 4 bytes. A refusal
+    with status 03 carries no state: then state is None and battery and counter are 0.
+    """
+
+    status: Status
+    state: LockState | None
+    battery: int
+    counter: int
+    rnd: bytes
+
+    def __bytes__(self) -> bytes:
+        """Return the Value."""
+        byte = 0 if self.state is None else self.state.to_byte()
+        return pack(_STATE, self.status, byte, self.battery, self.counter, self.rnd)
+
+    @classmethod
+    def from_bytes(cls, value: bytes) -> Self:
+        """Read a Value."""
+        byte, state, battery, counter, rnd = _STATE.unpack(value)
+        status = status_of(byte)
+        if status is Status.EXPIRED:
+            if state or battery or counter:
+                raise FrameError("a refusal that carries a state")
+            return cls(status, None, 0, 0, rnd)
+        if not is_battery(battery):
+            raise FrameError("battery above 100")
+        return cls(status, LockState.from_byte(state), battery, counter, rnd)
+
+
+class Version(NamedTuple):
+    """Answer to the version query (9 bytes)."""
+
+    protocol: int
+    major: int
+    minor: int
+    patch: int
+    hardware: int
+    model: int
+    capabilities: Capability
+
+    def __bytes__(self) -> bytes:
+        """Return the Value."""
+        return pack(_VERSION, *self)
+
+    @classmethod
+    def from_bytes(cls, value: bytes) -> Self:
+        """Read a Value; nothing in it can be meaningless."""
+        fields = _VERSION.unpack(value)
+        return cls(*fields[:-1], capabilities=Capability(fields[-1]))
+
+    @property
+    def firmware(self) -> str:
+        """The firmware version as text."""
+        return f"{self.major}.{self.minor}.{self.patch}"

@@ -1,0 +1,1 @@
+"""Messages between RAC, BGW and RAS: clause 7.7 and RUMP (project profile)."""
