@@ -148,8 +148,8 @@ class Version(NamedTuple):
     @classmethod
     def from_bytes(cls, value: bytes) -> Self:
         """Read a Value; nothing in it can be meaningless."""
-        fields = _VERSION.unpack(value)
-        return cls(*fields[:-1], capabilities=Capability(fields[-1]))
+        protocol, major, minor, patch, hardware, model, flags = _VERSION.unpack(value)
+        return cls(protocol, major, minor, patch, hardware, model, Capability(flags))
 
     @property
     def firmware(self) -> str:
