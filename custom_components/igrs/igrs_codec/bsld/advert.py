@@ -15,10 +15,10 @@ from .frame import MAX_TIME, MAX_U16, LockState, is_battery
 from .keys import cmac, device_id_to_text
 from .packet import MAX_GENERATION
 
-SERVICE: Final = UUID("1c190001-d4df-53cd-8b8b-6573c97143e7")
-CMD: Final = UUID("1c190002-d4df-53cd-8b8b-6573c97143e7")
-RSP: Final = UUID("1c190003-d4df-53cd-8b8b-6573c97143e7")
-INFO: Final = UUID("1c190004-d4df-53cd-8b8b-6573c97143e7")
+SERVICE_UUID: Final = "1c190001-d4df-53cd-8b8b-6573c97143e7"
+CMD_UUID: Final = "1c190002-d4df-53cd-8b8b-6573c97143e7"
+RSP_UUID: Final = "1c190003-d4df-53cd-8b8b-6573c97143e7"
+INFO_UUID: Final = "1c190004-d4df-53cd-8b8b-6573c97143e7"
 
 SERVICE_DATA_SIZE: Final = 10
 BUCKET_SECONDS: Final = 64
@@ -145,7 +145,7 @@ def parse_unowned(service_data: bytes) -> Unowned:
 def adv_ind(service_data: bytes) -> bytes:
     """Return the advertising data (31 bytes)."""
     generation(service_data)
-    return _FLAGS_AD + _SERVICE_DATA_AD + SERVICE.bytes[::-1] + service_data
+    return _FLAGS_AD + _SERVICE_DATA_AD + UUID(SERVICE_UUID).bytes[::-1] + service_data
 
 
 def local_name(device: bytes) -> str:

@@ -142,15 +142,19 @@ class Tracker:
         advert = decode(k_adv, self.device, service_data, int(now))
         if advert is None:
             return Sighting(Verdict.REFUSED, spoofing=self._refused(now))
+        return Sighting(self._judge(advert, now, clock_confirmed=clock_confirmed))
+
+    def _judge(self, advert: AdvertState, now: float, *, clock_confirmed: bool) -> Verdict:
+        """Rules 6 to 9, for an authentic advert."""
         if advert.bucket == 0:
             if not self._within(self._hello_clock_at, HELLO_CLOCK_TRUST, now):
                 self._needs.add(Want.TIME)
-            return Sighting(Verdict.CLOCK_UNSET)
+            return Verdict.CLOCK_UNSET
         self._needs.discard(Want.TIME)
         if not clock_confirmed:
             self._needs.add(Want.STATE)
-            return Sighting(Verdict.UNCONFIRMED)
-        return Sighting(Verdict.ACCEPTED if self._accept(advert, now) else Verdict.OLD)
+            return Verdict.UNCONFIRMED
+        return Verdict.ACCEPTED if self._accept(advert, now) else Verdict.OLD
 
     def answered(
         self, gen: int, state: LockState, battery: int, counter: int, *, time: int, now: float
