@@ -1,0 +1,148 @@
+"""The audit: an append-only chain of hashes over everything that was decided (project profile, 8).
+
+hash(n) = SHA-256(hash(n-1) | C(entry n)), hash(0) = 32 zero bytes, C = canonical JSON. Personal data
+stands in it as identifiers only.
+"""
+
+from collections.abc import Callable
+from hashlib import sha256
+from hmac import compare_digest
+from typing import Any, Final, NamedTuple
+from unicodedata import is_normalized, normalize
+
+from aiohttp import web
+import orjson
+
+from ..store import audit as store
+from ..store.audit import AuditRow
+from ..store.db import Database
+
+START: Final = bytes(32)
+"""hash(0)."""
+
+_PLAIN: Final = frozenset({int, str, bool, type(None)})
+
+
+class Head(NamedTuple):
+    """The newest entry: number, hash (32 bytes) and Unix time."""
+
+    n: int
+    hash: bytes
+    ts: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the JSON object of the head."""
+        return {"n": self.n, "hash": self.hash.hex(), "ts": self.ts}
+
+
+def canonical(entry: dict[str, Any]) -> bytes:
+    """Return the canonical JSON of an entry, or raise ValueError.
+
+    UTF-8, keys sorted by code point at every level, no white space, integers only, strings in NFC,
+    no escapes but quote and backslash; control characters are refused.
+    """
+    return orjson.dumps(_clean(entry), option=orjson.OPT_SORT_KEYS)
+
+
+def _clean(value: Any) -> Any:
+    match value:
+        case str():
+            if not value.isprintable() and any(character < " " for character in value):
+                raise ValueError("A control character in the audit")
+            return value if is_normalized("NFC", value) else normalize("NFC", value)
+        case dict():
+            return {_clean(key): _clean(each) for key, each in value.items()}
+        case list() | tuple():
+            return [_clean(each) for each in value]
+        case _ if type(value) in _PLAIN:
+            return value
+    raise ValueError(f"{type(value).__name__} in the audit")
+
+
+def chained(previous: bytes, entry: bytes) -> bytes:
+    """Return the hash of a canonical entry after the hash before it."""
+    return sha256(previous + entry).digest()
+
+
+class AuditLog:
+    """The chain of this node."""
+
+    def __init__(self, db: Database, clock: Callable[[], float], node: str) -> None:
+        """Continue the chain of a database."""
+        self._db = db
+        self._clock = clock
+        self._node = node
+        self.head = self._load()
+
+    def append(
+        self,
+        action: str,
+        actor: str,
+        object_: str,
+        *,
+        result: int = 0,
+        detail: dict[str, Any] | None = None,
+    ) -> int:
+        """Append an entry, and return its number; actor and object are typed addresses.
+
+        An entry made inside a transaction that is rolled back leaves with it.
+        """
+        ts = int(self._clock())
+        while True:
+            n = self.head.n + 1
+            entry = canonical(
+                {
+                    "action": action,
+                    "actor": actor,
+                    "detail": detail or {},
+                    "n": n,
+                    "node": self._node,
+                    "object": object_,
+                    "result": result,
+                    "ts": ts,
+                }
+            )
+            row = AuditRow(n, entry.decode(), chained(self.head.hash, entry))
+            if store.add(self._db, row):
+                self.head = Head(n, row.hash, ts)
+                return n
+            self.head = self._load()
+
+    def verify(
+        self, *, after: int = 0, previous: bytes = START, to: int | None = None
+    ) -> int | None:
+        """Return the number of the first entry that does not fit the chain, or None.
+
+        The check begins behind entry `after`, whose hash the caller trusts, and ends with `to`.
+        """
+        if after and (known := store.get(self._db, after)) is not None:
+            if not compare_digest(known.hash, previous):
+                return after
+        elif after:
+            return after
+        expected = after + 1
+        for rows in store.chunks(self._db, expected, to):
+            for row in rows:
+                if row.n != expected or not _fits(previous, row):
+                    return expected
+                previous = row.hash
+                expected += 1
+        return expected if to is not None and expected <= to else None
+
+    def _load(self) -> Head:
+        if (row := store.last(self._db)) is None:
+            return Head(0, START, 0)
+        return Head(row.n, row.hash, orjson.loads(row.entry)["ts"])
+
+
+def _fits(previous: bytes, row: AuditRow) -> bool:
+    entry = row.entry.encode()
+    try:
+        parsed = orjson.loads(entry)
+        honest = canonical(parsed) == entry and parsed["n"] == row.n
+    except ValueError, TypeError, KeyError:
+        return False
+    return honest and compare_digest(row.hash, chained(previous, entry))
+
+
+AUDIT: Final = web.AppKey("audit", AuditLog)
