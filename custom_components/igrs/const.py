@@ -1,0 +1,17 @@
+"""Names that several modules of the integration share."""
+
+import logging
+from typing import Final
+
+DOMAIN: Final = "igrs"
+LOGGER: Final = logging.getLogger(__package__)
+
+SUBENTRY_LOCK: Final = "lock"
+
+CONF_SERVER_ID: Final = "server_id"
+CONF_USER_ID: Final = "user_id"
+CONF_GATEWAY_ID: Final = "gateway_id"
+CONF_GATEWAY_SECRET: Final = "gateway_secret"
+CONF_FINGERPRINT: Final = "fingerprint"
+
+CONF_DEVICE_ID: Final = "device_id"

@@ -1,0 +1,154 @@
+"""One Bluetooth connection to a lock: packets in, packets out (project profile, protocol 11).
+
+Nothing of Bluetooth leaves this module but `LinkLostError` and `LockError`.
+"""
+
+import asyncio
+from typing import Final, Self
+
+import bleak_retry_connector
+from bleak import BleakClient
+from bleak.backends.characteristic import BleakGATTCharacteristic
+from bleak.exc import BleakCharacteristicNotFoundError, BleakError
+from bleak_retry_connector import BleakOutOfConnectionSlotsError
+from homeassistant.components import bluetooth
+from homeassistant.core import HomeAssistant
+
+from .const import LOGGER
+from .errors import LockError, Reason
+from .igrs_codec.bsld.advert import CMD_UUID, INFO_UUID, RSP_UUID
+
+CONNECT_TIMEOUT: Final = 10  # seconds for one attempt
+CONNECT_ATTEMPTS: Final = 2  # nothing was written yet
+CLOSE_TIMEOUT: Final = 5  # seconds
+
+# What bleak lets through; an EOFError is a lost D-Bus.
+_BLUETOOTH_ERRORS: Final = (BleakError, TimeoutError, EOFError, OSError)
+
+
+class LinkLostError(Exception):
+    """The connection ended, or never carried what it was given."""
+
+
+class Link:
+    """A connected lock.
+
+    Packets have 20 bytes, one for each write and notification.
+    """
+
+    def __init__(self) -> None:
+        """Wait for a client."""
+        self._client: BleakClient | None = None
+        self._received: asyncio.Queue[bytes] = asyncio.Queue()
+
+    @classmethod
+    async def open(cls, hass: HomeAssistant, address: str, name: str) -> Self:
+        """Connect to the lock, or raise LockError."""
+        for attempt in range(CONNECT_ATTEMPTS):
+            link = cls()
+            try:
+                await link._connect(hass, address, name)
+            except _BLUETOOTH_ERRORS as err:
+                LOGGER.debug("%s: no connection: %r", name, err)
+                if attempt + 1 == CONNECT_ATTEMPTS or _is_full(hass, address):
+                    raise _unreachable(hass, address, err) from err
+            else:
+                return link
+        raise AssertionError  # the loop returns or raises
+
+    async def _connect(self, hass: HomeAssistant, address: str, name: str) -> None:
+        device = bluetooth.async_ble_device_from_address(hass, address, connectable=True)
+        if device is None:
+            raise _explained(hass, address, Reason.OUT_OF_RANGE)
+        async with asyncio.timeout(CONNECT_TIMEOUT):
+            # Both names are looked up now: Home Assistant's Bluetooth replaces them.
+            self._client = await bleak_retry_connector.establish_connection(
+                bleak_retry_connector.BleakClientWithServiceCache,
+                device,
+                name,
+                disconnected_callback=self._lost,
+                max_attempts=1,
+                ble_device_callback=lambda: (
+                    bluetooth.async_ble_device_from_address(hass, address, connectable=True)
+                    or device
+                ),
+            )
+            try:
+                await self._client.start_notify(RSP_UUID, self._notified)
+            except BleakCharacteristicNotFoundError:
+                await self._client.clear_cache()
+                await self.close()
+                raise
+            except BaseException:
+                await self.close()
+                raise
+
+    def _notified(self, _: BleakGATTCharacteristic, data: bytearray) -> None:
+        self._received.put_nowait(bytes(data))
+
+    def _lost(self, _: BleakClient) -> None:
+        self._received.shutdown()
+
+    async def write(self, *packets: bytes) -> None:
+        """Write packets without waiting in between, or raise LinkLostError."""
+        client = self._connected()
+        try:
+            for packet in packets:
+                await client.write_gatt_char(CMD_UUID, packet, response=False)
+        except _BLUETOOTH_ERRORS as err:
+            raise LinkLostError from err
+
+    async def receive(self, timeout: float) -> bytes:  # noqa: ASYNC109 - the caller's deadline
+        """Return the next notification, or raise TimeoutError or LinkLostError."""
+        try:
+            async with asyncio.timeout(timeout):
+                return await self._received.get()
+        except asyncio.QueueShutDown:
+            raise LinkLostError from None
+
+    async def info(self) -> bytes:
+        """Return the present HELLO of the link (empty before the first)."""
+        try:
+            return bytes(await self._connected().read_gatt_char(INFO_UUID))
+        except _BLUETOOTH_ERRORS as err:
+            raise LinkLostError from err
+
+    async def close(self) -> None:
+        """Disconnect; a connection that is already gone does not matter."""
+        if self._client is None:
+            return
+        try:
+            async with asyncio.timeout(CLOSE_TIMEOUT):
+                await self._client.disconnect()
+        except _BLUETOOTH_ERRORS as err:
+            LOGGER.debug("Disconnecting failed: %r", err)
+
+    def _connected(self) -> BleakClient:
+        if self._client is None or not self._client.is_connected:
+            raise LinkLostError
+        return self._client
+
+
+def _is_full(hass: HomeAssistant, address: str) -> bool:
+    """Return whether every scanner that hears the lock has all its connections taken."""
+    slots = [
+        allocations.free
+        for found in bluetooth.async_scanner_devices_by_address(hass, address, connectable=True)
+        if (allocations := found.scanner.get_allocations()) is not None and allocations.slots
+    ]
+    return bool(slots) and not any(slots)
+
+
+def _unreachable(hass: HomeAssistant, address: str, err: Exception) -> LockError:
+    full = isinstance(err, BleakOutOfConnectionSlotsError) or _is_full(hass, address)
+    return _explained(hass, address, Reason.NO_SLOT if full else Reason.NOT_CONNECTED)
+
+
+def _explained(hass: HomeAssistant, address: str, reason: Reason) -> LockError:
+    """Return an error that carries Home Assistant's own explanation."""
+    return LockError(
+        reason,
+        why=bluetooth.async_address_reachability_diagnostics(
+            hass, address, bluetooth.BluetoothReachabilityIntent.CONNECTION
+        ),
+    )

@@ -1,0 +1,297 @@
+"""Home Assistant's Bluetooth over Bumble's virtual radio, in this process.
+
+Real: habluetooth with its client wrapper, Bumble's hosts, controllers and GATT at both ends.
+Replaced: the radio, and the backend of bleak between the wrapper and the host.
+"""
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, override
+from uuid import UUID
+
+from bleak.args import SizedBuffer
+from bleak.backends.characteristic import BleakGATTCharacteristic
+from bleak.backends.client import BaseBleakClient, NotifyCallback
+from bleak.backends.descriptor import BleakGATTDescriptor
+from bleak.backends.service import BleakGATTService, BleakGATTServiceCollection
+from bleak.exc import BleakError
+from bleak_retry_connector import Allocations
+from bumble import att, core, hci
+from bumble.device import Advertisement, Connection, Device, Peer
+from bumble.gatt_client import CharacteristicProxy
+from habluetooth import BaseHaRemoteScanner, HaBluetoothConnector
+from habluetooth.models import BluetoothScanningMode
+from homeassistant.components import bluetooth
+from homeassistant.core import HomeAssistant
+from homeassistant.util.dt import utcnow
+
+from reference_devices.radio import RadioLink
+
+SOURCE = "00:00:00:00:00:AA"
+
+
+@dataclass(slots=True)
+class Traffic:
+    """What the client did on air since it was last reset."""
+
+    connections: int = 0
+    writes: list[bytes] = field(default_factory=list)
+    notifications: list[bytes] = field(default_factory=list)
+    subscriptions: int = 0
+    reads: int = 0
+
+
+@dataclass(slots=True)
+class Faults:
+    """What goes wrong on this radio."""
+
+    refuse_connections: int = 0
+    lose_writes: int = 0
+    lose_notifications: int = 0
+    fail_writes: int = 0
+    slots: int = 3
+    on_write: Callable[[bytes], None] | None = None
+
+
+class HomeRadio:
+    """One Bluetooth adapter of the home, and what passes through it."""
+
+    def __init__(self, device: Device) -> None:
+        self.device = device
+        self.traffic = Traffic()
+        self.faults = Faults()
+        self.clients: set[BumbleClient] = set()
+
+    def reset(self) -> None:
+        """Count from here."""
+        self.traffic = Traffic()
+
+    async def drop_links(self) -> None:
+        """Cut every connection, as when the lock goes out of range."""
+        for client in list(self.clients):
+            await client.cut()
+
+
+class BumbleClient(BaseBleakClient):
+    """bleak's backend for a Bumble central."""
+
+    radio: ClassVar[HomeRadio]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._connection: Connection | None = None
+        self._peer: Peer | None = None
+        self._subscribers: dict[int, Callable[[bytes], None]] = {}
+
+    @property
+    @override
+    def name(self) -> str:
+        return self.address
+
+    @property
+    @override
+    def mtu_size(self) -> int:
+        return 23
+
+    @property
+    @override
+    def is_connected(self) -> bool:
+        return self._connection is not None
+
+    @override
+    async def connect(self, pair: bool, **kwargs: Any) -> None:
+        if self.radio.faults.refuse_connections:
+            self.radio.faults.refuse_connections -= 1
+            raise BleakError("connection refused")
+        self.radio.traffic.connections += 1
+        try:
+            self._connection = await self.radio.device.connect(
+                hci.Address(self.address, hci.Address.PUBLIC_DEVICE_ADDRESS), timeout=5
+            )
+        except core.BaseBumbleError as err:
+            raise BleakError("no connection") from err
+        except TimeoutError:
+            raise TimeoutError("no connection") from None
+        self.radio.clients.add(self)
+        self._connection.on(Connection.EVENT_DISCONNECTION, self._on_disconnection)
+        self._peer = Peer(self._connection)
+        await self._discover()
+
+    async def _discover(self) -> None:
+        assert self._peer is not None
+        await self._peer.discover_all()
+        self.services = BleakGATTServiceCollection()
+        for service in self._peer.services:
+            found = BleakGATTService(service, service.handle, str(UUID(bytes=_uuid(service.uuid))))
+            self.services.add_service(found)
+            for proxy in service.characteristics:
+                self.services.add_characteristic(
+                    BleakGATTCharacteristic(
+                        proxy,
+                        proxy.handle,
+                        str(UUID(bytes=_uuid(proxy.uuid))),
+                        [],
+                        lambda: 20,
+                        found,
+                    )
+                )
+
+    def _on_disconnection(self, _: int) -> None:
+        self.radio.clients.discard(self)
+        self._connection = None
+        if self._disconnected_callback is not None:
+            self._disconnected_callback()
+
+    async def cut(self) -> None:
+        """Lose the connection."""
+        if self._connection is not None:
+            await self._connection.disconnect()
+
+    @override
+    async def disconnect(self) -> None:
+        await self.cut()
+
+    @override
+    async def pair(self, *args: Any, **kwargs: Any) -> None:
+        raise NotImplementedError
+
+    @override
+    async def unpair(self) -> None:
+        raise NotImplementedError
+
+    @override
+    async def read_gatt_char(
+        self, characteristic: BleakGATTCharacteristic, *, use_cached: bool = False, **kwargs: Any
+    ) -> bytearray:
+        self.radio.traffic.reads += 1
+        try:
+            return bytearray(await _proxy(characteristic).read_value())
+        except (core.BaseBumbleError, att.ATT_Error) as err:
+            raise BleakError("reading failed") from err
+
+    @override
+    async def read_gatt_descriptor(
+        self, descriptor: BleakGATTDescriptor, *, use_cached: bool = False, **kwargs: Any
+    ) -> bytearray:
+        raise NotImplementedError
+
+    @override
+    async def write_gatt_char(
+        self, characteristic: BleakGATTCharacteristic, data: SizedBuffer, response: bool
+    ) -> None:
+        packet = bytes(data)
+        self.radio.traffic.writes.append(packet)
+        faults = self.radio.faults
+        if faults.on_write is not None:
+            faults.on_write(packet)
+        if faults.fail_writes:
+            faults.fail_writes -= 1
+            raise BleakError("writing failed")
+        if faults.lose_writes:
+            faults.lose_writes -= 1
+            return
+        await _proxy(characteristic).write_value(packet, with_response=response)
+
+    @override
+    async def write_gatt_descriptor(
+        self, descriptor: BleakGATTDescriptor, data: SizedBuffer
+    ) -> None:
+        raise NotImplementedError
+
+    @override
+    async def start_notify(
+        self, characteristic: BleakGATTCharacteristic, callback: NotifyCallback, **kwargs: Any
+    ) -> None:
+        def notified(value: bytes) -> None:
+            if self.radio.faults.lose_notifications:
+                self.radio.faults.lose_notifications -= 1
+                return
+            self.radio.traffic.notifications.append(bytes(value))
+            callback(bytearray(value))
+
+        self.radio.traffic.subscriptions += 1
+        self._subscribers[characteristic.handle] = notified
+        try:
+            await _proxy(characteristic).subscribe(notified)
+        except (core.BaseBumbleError, att.ATT_Error) as err:
+            raise BleakError("subscribing failed") from err
+
+    @override
+    async def stop_notify(self, characteristic: BleakGATTCharacteristic) -> None:
+        subscriber = self._subscribers.pop(characteristic.handle)
+        try:
+            await _proxy(characteristic).unsubscribe(subscriber)
+        except (core.BaseBumbleError, att.ATT_Error) as err:
+            raise BleakError("unsubscribing failed") from err
+
+
+def _proxy(characteristic: BleakGATTCharacteristic) -> CharacteristicProxy[bytes]:
+    proxy: CharacteristicProxy[bytes] = characteristic.obj
+    return proxy
+
+
+def _uuid(uuid: core.UUID) -> bytes:
+    return bytes(reversed(uuid.to_bytes(force_128=True)))
+
+
+class BumbleScanner(BaseHaRemoteScanner):
+    """A connectable scanner whose ears are a Bumble device."""
+
+    radio: HomeRadio
+
+    def heard(self, advertisement: Advertisement) -> None:
+        """Hand an advertisement to Home Assistant."""
+        data = advertisement.data
+        services = data.get_all(core.AdvertisingData.SERVICE_DATA_128_BIT_UUID)
+        name = data.get(core.AdvertisingData.COMPLETE_LOCAL_NAME)
+        self._async_on_advertisement(
+            advertisement.address.to_string(with_type_qualifier=False),
+            advertisement.rssi,
+            name if isinstance(name, str) else None,
+            [],
+            {str(UUID(bytes=_uuid(uuid))): bytes(value) for uuid, value in services},
+            {},
+            None,
+            {},
+            bluetooth.MONOTONIC_TIME(),
+        )
+
+    def get_allocations(self) -> Allocations:
+        """Return how many connections this scanner can still make."""
+        slots = self.radio.faults.slots
+        used = [client.address for client in self.radio.clients]
+        return Allocations(self.name, slots, max(0, slots - len(used)), used)
+
+
+@asynccontextmanager
+async def home_radio(hass: HomeAssistant, air: RadioLink) -> AsyncGenerator[HomeRadio]:
+    """Give Home Assistant a Bluetooth adapter on this air."""
+    device = await air.radio()
+    radio = HomeRadio(device)
+    client = type("Client", (BumbleClient,), {"radio": radio})
+    scanner = BumbleScanner(
+        SOURCE,
+        SOURCE,
+        HaBluetoothConnector(
+            client=client,
+            source=SOURCE,
+            can_connect=lambda: len(radio.clients) < radio.faults.slots,
+        ),
+        connectable=True,
+        requested_mode=BluetoothScanningMode.ACTIVE,
+        current_mode=BluetoothScanningMode.ACTIVE,
+    )
+    scanner.radio = radio
+    unsetup = scanner.async_setup()
+    unregister = bluetooth.async_register_scanner(hass, scanner)
+    device.on(Device.EVENT_ADVERTISEMENT, scanner.heard)
+    await device.start_scanning(filter_duplicates=False)
+    try:
+        yield radio
+    finally:
+        await radio.drop_links()
+        await device.stop_scanning()
+        unregister()
+        unsetup()
+        await device.power_off()
