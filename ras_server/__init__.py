@@ -1,0 +1,1 @@
+"""The remote access server (RAS): accounts, devices, messages, third parties (project profile)."""

@@ -1,0 +1,46 @@
+"""Who makes this request, and may he: the first two steps of every request (project profile, 6)."""
+
+import socket
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from ..errors import Code, RasError
+from ..keys import PRINCIPAL, now
+from ..principal import ACCESS, Kind, Principal, require_user_fresh
+from .sessions import SESSIONS
+
+ADMINISTRATOR = Principal(kind=Kind.ADMIN, user_id="", gateway_id="", session_id="", login_at=0)
+
+
+@web.middleware
+async def authenticate(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Find out who the caller is, and refuse what he may not ask."""
+    if (problem := request.match_info.http_exception) is not None:
+        raise problem
+    access = ACCESS[request.match_info.handler]
+    principal = _caller(request)
+    if principal is not None:
+        request[PRINCIPAL] = principal
+    if access.kinds:
+        if principal is None:
+            raise RasError(Code.TOKEN_INVALID, "A token is needed")
+        if principal.kind not in access.kinds:
+            if access.kinds == {Kind.ADMIN}:
+                raise RasError(Code.UNKNOWN, "There is no such resource")
+            raise RasError(Code.NOT_PERMITTED, f"Not for a {principal.kind}")
+        if access.fresh:
+            require_user_fresh(principal, now(request.app))
+    return await handler(request)
+
+
+def _caller(request: web.Request) -> Principal | None:
+    """Return the caller: the unix socket's is the administrator, others show a token."""
+    if request.transport is not None:
+        peer = request.transport.get_extra_info("socket")
+        if peer is not None and peer.family == socket.AF_UNIX:
+            return ADMINISTRATOR
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer":
+        return None
+    return request.app[SESSIONS].principal(token, now(request.app))

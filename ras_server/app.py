@@ -1,0 +1,59 @@
+"""The application: one process, four modules named after the server types of the standard."""
+
+from collections.abc import AsyncIterator
+import os
+import time
+
+from aiohttp import web
+
+from . import account, application, message
+from .account.access import authenticate
+from .application.audit import AUDIT, AuditLog
+from .idempotency import RUNNING, answer_once
+from .keys import CLOCK, DATABASE, RANDOM, SERVER_ID, SETTINGS, VAULT, Clock, Random, new_id
+from .rate import LIMITER, Limiter, limit_rate
+from .routes import ROUTES
+from .settings import Settings
+from .store import server
+from .store.db import Database
+from .vault import Vault
+from .web import LARGE_BODY_SIZE, plain_headers, read_body, settle, tell_errors
+
+
+def create_app(
+    settings: Settings,
+    *,
+    vault: Vault | None = None,
+    clock: Clock = time.time,
+    random: Random = os.urandom,
+) -> web.Application:
+    """Return the server that keeps its data in the folder of the settings.
+
+    A test gives its own clock and randomness; without a vault the key file is read.
+    """
+
+    async def open_database(app: web.Application) -> AsyncIterator[None]:
+        with Database(settings.database) as database:
+            app[DATABASE] = database
+            app[AUDIT] = AuditLog(database, clock, settings.node)
+            app[SERVER_ID] = server.identity(database, new_id(app, "ras"))
+            yield
+
+    async def set_up_devices(app: web.Application) -> AsyncIterator[None]:
+        application.set_up(app)
+        yield
+
+    app = web.Application(
+        middlewares=[tell_errors, authenticate, limit_rate, read_body, settle, answer_once],
+        client_max_size=LARGE_BODY_SIZE,
+    )
+    app[SETTINGS] = settings
+    app[CLOCK] = clock
+    app[RANDOM] = random
+    app[VAULT] = vault or Vault.from_file(settings.master_key)
+    app[RUNNING] = set()
+    app[LIMITER] = Limiter()
+    app.add_routes(ROUTES)
+    app.on_response_prepare.append(plain_headers)
+    app.cleanup_ctx.extend((open_database, message.context, account.context, set_up_devices))
+    return app

@@ -1,0 +1,54 @@
+"""What anybody may ask: does the server live, is it ready, what is it (project profile, 12)."""
+
+from importlib.metadata import version
+from typing import Any, Final
+
+from aiohttp import web
+
+from .errors import Code, RasError
+from .keys import DATABASE, SERVER_ID, SETTINGS
+from .principal import public
+from .web import answer
+
+VERSION: Final = version("igrs-ras")
+SCHEMA: Final = 1
+
+
+@public
+async def healthz(request: web.Request) -> web.Response:
+    """Tell that the process answers."""
+    return answer(request)
+
+
+@public
+async def readyz(request: web.Request) -> web.Response:
+    """Tell whether the server can do its work."""
+    if request.app[DATABASE].failure is not None:
+        raise RasError(Code.NOT_READY, "The database could not be written")
+    return answer(request)
+
+
+@public
+async def info(request: web.Request) -> web.Response:
+    """Describe the server to a client that does not know it yet."""
+    return answer(request, server_info(request.app))
+
+
+def server_info(app: web.Application) -> dict[str, Any]:
+    """Return what a client has to know before it logs in."""
+    settings = app[SETTINGS]
+    return {
+        "name": settings.name,
+        "server_id": app[SERVER_ID],
+        "version": VERSION,
+        "node": settings.node,
+        "schema": {"min": SCHEMA, "max": SCHEMA},
+        "features": ["push", "tickets", "relay", "operate"],
+    }
+
+
+ROUTES: Final = (
+    web.get("/healthz", healthz),
+    web.get("/readyz", readyz),
+    web.get("/v1/info", info),
+)

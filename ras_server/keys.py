@@ -1,0 +1,51 @@
+"""What the application and a request carry, each under a typed key."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from aiohttp import web
+
+from .principal import Principal
+from .settings import Settings
+from .store.db import Database
+from .vault import Vault
+
+type Clock = Callable[[], float]
+"""The time in Unix seconds."""
+
+type Random = Callable[[int], bytes]
+"""So many random bytes, fit for keys."""
+
+CLOCK: Final[web.AppKey[Clock]] = web.AppKey("clock")
+RANDOM: Final[web.AppKey[Random]] = web.AppKey("random")
+SETTINGS: Final = web.AppKey("settings", Settings)
+DATABASE: Final = web.AppKey("database", Database)
+VAULT: Final = web.AppKey("vault", Vault)
+SERVER_ID: Final = web.AppKey("server_id", str)
+
+PRINCIPAL: Final = web.RequestKey("principal", Principal)
+BODY: Final[web.RequestKey[dict[str, Any]]] = web.RequestKey("body")
+MID: Final = web.RequestKey("mid", str)
+
+
+def now(app: web.Application) -> int:
+    """Return the time in whole Unix seconds."""
+    return int(app[CLOCK]())
+
+
+def new_id(app: web.Application, prefix: str) -> str:
+    """Return a new identifier such as `u-7f3a...`: the prefix and 80 random bits in base 32."""
+    return f"{prefix}-{_base32(int.from_bytes(app[RANDOM](10)), 16).lower()}"
+
+
+def new_mid(app: web.Application) -> str:
+    """Return a new message identifier, a ULID."""
+    milliseconds = int(app[CLOCK]() * 1000)
+    return _base32(milliseconds << 80 | int.from_bytes(app[RANDOM](10)), 26)
+
+
+def _base32(number: int, length: int) -> str:
+    return "".join(_DIGITS[number >> 5 * place & 31] for place in reversed(range(length)))
+
+
+_DIGITS: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"

@@ -1,0 +1,71 @@
+"""How often a caller may ask: the generic cell rate algorithm per caller and route."""
+
+from dataclasses import dataclass
+import math
+from typing import Final
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from .errors import Code, RasError
+from .keys import CLOCK, PRINCIPAL, SETTINGS
+from .web import route_name
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """So many requests per second, and so many at once after a rest."""
+
+    per_second: float
+    burst: int
+
+
+NAMED: Final = Rate(50, 200)
+"""For a caller who has logged in."""
+
+ANONYMOUS: Final = Rate(5, 60)
+"""For an address without login."""
+
+_FORGET_ABOVE: Final = 10_000  # callers
+
+
+class Limiter:
+    """When each caller's next request is due, if it asked at an even pace."""
+
+    def __init__(self) -> None:
+        """Know nobody yet."""
+        self._due: dict[tuple[str, ...], float] = {}
+
+    def wait(self, key: tuple[str, ...], rate: Rate, now: float) -> float:
+        """Return 0 and count the request, or return the seconds after which it may come again."""
+        interval = 1 / rate.per_second
+        due = max(self._due.get(key, now), now)
+        early = due - now - interval * (rate.burst - 1)
+        if early > 0:
+            return early
+        if key not in self._due and len(self._due) >= _FORGET_ABOVE:
+            self._due = {known: at for known, at in self._due.items() if at > now}
+        self._due[key] = due + interval
+        return 0
+
+
+LIMITER: Final = web.AppKey("limiter", Limiter)
+
+
+@web.middleware
+async def limit_rate(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Refuse a caller who asks faster than the rate."""
+    if request.app[SETTINGS].limits:
+        principal = request.get(PRINCIPAL)
+        caller = principal.address if principal else request.remote or ""
+        key = (caller, request.method, route_name(request))
+        check(request.app, key, NAMED if principal else ANONYMOUS)
+    return await handler(request)
+
+
+def check(app: web.Application, key: tuple[str, ...], rate: Rate) -> None:
+    """Count one event of a key, or raise 5003 with the time to wait."""
+    if seconds := app[LIMITER].wait(key, rate, app[CLOCK]()):
+        raise RasError(
+            Code.RATE_LIMITED, "Too many requests", retry_after=max(1, math.ceil(seconds))
+        )

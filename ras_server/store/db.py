@@ -1,0 +1,269 @@
+"""One SQLite file, one writer: transactions of a loop tick share one commit (project profile).
+
+Everything runs in the event loop on one connection: a point read costs less than a change of
+thread. A write opens or joins the current transaction; the transaction is committed once, at the
+end of the loop tick, into the write-ahead log, which survives the death of the process. What has to
+survive a power cut as well is followed by a flush of that log, in a thread, again shared by all who
+wait. An answer leaves the server only after `settle()`.
+
+A commit that fails cannot be mended: state in memory is ahead of the file. The database then
+refuses everything, and the server stops.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from importlib import resources
+import logging
+import os
+from pathlib import Path
+import sqlite3
+from typing import Any, Final, Self
+
+_LOGGER = logging.getLogger(__name__)
+
+_CHECKPOINT_PAGES: Final = 1000
+"""The write-ahead log is folded into the database file after so many pages of 4096 bytes."""
+
+type Row = sqlite3.Row
+type Parameters = Sequence[Any] | dict[str, Any]
+
+
+class DatabaseError(Exception):
+    """The database cannot be opened, or could not be written and takes no more."""
+
+
+class Database:
+    """The connection of the server's process to its file."""
+
+    def __init__(self, path: Path | str = ":memory:") -> None:
+        """Open the file, create it if it is missing (mode 0600), and apply the migrations."""
+        self.path = None if str(path) == ":memory:" else Path(path)
+        if self.path is not None:
+            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
+        try:
+            self._connection = _connect(path)
+            _migrate(self._connection)
+        except sqlite3.Error as err:
+            raise DatabaseError(f"{path} cannot be opened: {err}") from err
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ras-database")
+        self._log = None if self.path is None else _open_log(self.path)
+        self._after: list[Callable[[], None]] = []
+        self._commit: asyncio.Future[None] | None = None
+        self._flush: asyncio.Task[None] | None = None
+        self._nested = 0
+        self._written = self._committed = 0  # numbers of writes
+        self._wanted = self._durable = 0  # the last one that must be on disk, that is on disk
+        self.failure: BaseException | None = None
+
+    def __enter__(self) -> Self:
+        """Own the connection."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the connection; everything that was answered is in the file."""
+        self.close()
+
+    def close(self) -> None:
+        """Commit what is open, unless the database has failed, and close the file."""
+        if self.failure is None and self._written > self._committed:
+            self._connection.commit()
+        self._thread.shutdown()
+        if self._log is not None:
+            os.close(self._log)
+        self._connection.close()
+
+    def one(self, statement: str, parameters: Parameters = ()) -> Row | None:
+        """Return the first row, or None."""
+        row: Row | None = self._connection.execute(statement, parameters).fetchone()
+        return row
+
+    def all(self, statement: str, parameters: Parameters = ()) -> list[Row]:
+        """Return all rows; the statement carries a limit wherever the table can grow."""
+        return self._connection.execute(statement, parameters).fetchall()
+
+    def execute(self, statement: str, parameters: Parameters = (), *, durable: bool = True) -> int:
+        """Write with one statement, and return the number of rows it changed."""
+        self._begin(durable=durable)
+        changed = self._connection.execute(statement, parameters).rowcount
+        self._end()
+        return changed
+
+    def insert(self, statement: str, parameters: Parameters = (), *, durable: bool = True) -> Row:
+        """Write with one statement that ends in RETURNING, and return its row."""
+        self._begin(durable=durable)
+        row: Row = self._connection.execute(statement, parameters).fetchone()
+        self._end()
+        return row
+
+    @contextmanager
+    def write(self, *, durable: bool = True) -> Iterator[None]:
+        """Make the writes of the block all or nothing; nothing is awaited inside."""
+        self._begin(durable=durable)
+        self._nested += 1
+        self._connection.execute("SAVEPOINT write")
+        try:
+            yield
+        except BaseException:
+            self._connection.execute("ROLLBACK TO write")
+            raise
+        finally:
+            self._connection.execute("RELEASE write")
+            self._nested -= 1
+        self._end()
+
+    def after_commit(self, callback: Callable[[], None]) -> None:
+        """Call back once the current transaction is committed; at once if nothing is open."""
+        if self._written > self._committed:
+            self._after.append(callback)
+        else:
+            callback()
+
+    async def settle(self) -> None:
+        """Wait until everything written so far is as durable as its writer wanted it."""
+        written, wanted = self._written, self._wanted
+        while self._committed < written:
+            self._require()
+            if self._commit is not None:
+                await asyncio.shield(self._commit)
+        while self._durable < wanted:
+            self._require()
+            if self._flush is None:
+                self._flush = asyncio.create_task(self._flush_log())
+            await asyncio.shield(self._flush)
+
+    def backup(self, path: Path) -> None:
+        """Copy the database to a new file, consistent in itself; blocks, so call it in a thread."""
+        with (
+            sqlite3.connect(f"file:{self.path}?mode=ro", uri=True) as source,
+            sqlite3.connect(path) as target,
+        ):
+            source.backup(target, pages=1024)
+        source.close()
+        target.close()
+
+    def _require(self) -> None:
+        if self.failure is not None:
+            raise DatabaseError("The database could not be written") from self.failure
+
+    def _begin(self, *, durable: bool) -> None:
+        """Count a write, and see to it that the loop tick ends with a commit."""
+        self._require()
+        self._written += 1
+        if durable:
+            self._wanted = self._written
+        if self._commit is None:
+            try:
+                loop = asyncio.get_running_loop()
+            except RuntimeError:
+                return
+            self._commit = loop.create_future()
+            loop.call_soon(self._commit_tick)
+
+    def _end(self) -> None:
+        """Commit at once in a program that runs no loop."""
+        if self._commit is None and not self._nested:
+            self._commit_now()
+            self._sync()
+            self._durable = self._committed
+
+    def _commit_tick(self) -> None:
+        done, self._commit = self._commit, None
+        try:
+            self._commit_now()
+        except sqlite3.Error as err:
+            _LOGGER.critical("The database could not be written: %s", err)
+            self.failure = err
+            self._after.clear()
+        if done is not None and not done.done():
+            done.set_result(None)
+
+    def _commit_now(self) -> None:
+        self._connection.commit()
+        self._committed = self._written
+        after, self._after = self._after, []
+        for callback in after:
+            callback()
+
+    async def _flush_log(self) -> None:
+        """Bring the log to the disk, and fold it into the database file when it is long."""
+        committed = self._committed
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._sync)
+            self._durable = max(self._durable, committed)
+        except (OSError, sqlite3.Error) as err:
+            _LOGGER.critical("The database could not be flushed: %s", err)
+            self.failure = err
+        finally:
+            self._flush = None
+
+    def _sync(self) -> None:
+        if self._log is None or self.path is None:
+            return
+        os.fdatasync(self._log)
+        if os.fstat(self._log).st_size > _CHECKPOINT_PAGES * 4096:
+            checkpoint = sqlite3.connect(self.path)
+            try:
+                checkpoint.execute("PRAGMA wal_checkpoint(PASSIVE)")
+            finally:
+                checkpoint.close()
+
+
+def _connect(path: Path | str) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, autocommit=True, check_same_thread=False)
+    connection.row_factory = sqlite3.Row
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=NORMAL",
+        "wal_autocheckpoint=0",
+        "foreign_keys=ON",
+        "trusted_schema=OFF",
+        "secure_delete=ON",
+        "busy_timeout=2000",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+    connection.autocommit = False
+    return connection
+
+
+def _open_log(path: Path) -> int:
+    """Return a descriptor of the write-ahead log, whose name is on disk already."""
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+    return os.open(f"{path}-wal", os.O_RDWR | os.O_CREAT, 0o600)
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    """Apply each migration that the file has not seen yet, in the order of their numbers."""
+    files = {
+        int(file.name.partition("_")[0]): file
+        for file in (resources.files(__package__) / "migrations").iterdir()
+        if file.name.endswith(".sql")
+    }
+    connection.execute(
+        "CREATE TABLE IF NOT EXISTS migration (number INTEGER PRIMARY KEY, name TEXT NOT NULL)"
+        " STRICT"
+    )
+    done = {row["number"] for row in connection.execute("SELECT number FROM migration")}
+    if unknown := done - set(files):
+        raise DatabaseError(f"The database is newer than this program: migration {max(unknown)}")
+    for number in sorted(set(files) - done):
+        for statement in _statements(files[number].read_text(encoding="utf-8")):
+            connection.execute(statement)
+        connection.execute("INSERT INTO migration VALUES (?, ?)", (number, files[number].name))
+        connection.commit()
+    connection.commit()
+
+
+def _statements(script: str) -> Iterator[str]:
+    """Split a script into its statements; triggers keep their inner semicolons."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""

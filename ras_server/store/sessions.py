@@ -1,0 +1,146 @@
+"""Logins and their tokens; of a token only its SHA-256 is known."""
+
+from dataclasses import dataclass
+
+from .db import Database, Row
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Token:
+    """A token with the login it belongs to."""
+
+    session_id: str
+    user_id: str
+    gateway_id: str
+    login_at: int
+    kind: str
+    expires: int
+    used: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """A login and everything that came from it; `gateway_id` is empty for a person's."""
+
+    session_id: str
+    user_id: str
+    gateway_id: str
+    login_at: int
+    expires: int
+
+
+def add(database: Database, session: Session) -> None:
+    """Store a new login."""
+    database.execute(
+        "INSERT INTO session (session_id, user_id, gateway_id, login_at, expires)"
+        " VALUES (?, ?, ?, ?, ?)",
+        (
+            session.session_id,
+            session.user_id,
+            session.gateway_id or None,
+            session.login_at,
+            session.expires,
+        ),
+    )
+
+
+def add_token(database: Database, hashed: bytes, session_id: str, kind: str, expires: int) -> None:
+    """Store a new token of a login, and let the login live as long as the token."""
+    with database.write():
+        database.execute(
+            "INSERT INTO token (hash, session_id, kind, expires) VALUES (?, ?, ?, ?)",
+            (hashed, session_id, kind, expires),
+        )
+        database.execute(
+            "UPDATE session SET expires = max(expires, ?) WHERE session_id = ?",
+            (expires, session_id),
+        )
+
+
+def token(database: Database, hashed: bytes) -> Token | None:
+    """Return the token with this hash, and its login."""
+    row = database.one(
+        "SELECT session_id, user_id, gateway_id, login_at, kind, token.expires, used"
+        " FROM token JOIN session USING (session_id) WHERE hash = ?",
+        (hashed,),
+    )
+    if row is None:
+        return None
+    return Token(
+        session_id=row["session_id"],
+        user_id=row["user_id"],
+        gateway_id=row["gateway_id"] or "",
+        login_at=row["login_at"],
+        kind=row["kind"],
+        expires=row["expires"],
+        used=bool(row["used"]),
+    )
+
+
+def use_token(database: Database, hashed: bytes) -> None:
+    """Mark a refresh token as used."""
+    database.execute("UPDATE token SET used = 1 WHERE hash = ?", (hashed,))
+
+
+def of_user(database: Database, user_id: str, now: int) -> list[Session]:
+    """Return the live logins of a person, the oldest first."""
+    rows = database.all(
+        "SELECT session_id, user_id, gateway_id, login_at, expires FROM session"
+        " WHERE user_id = ? AND gateway_id IS NULL AND expires > ? ORDER BY login_at, session_id",
+        (user_id, now),
+    )
+    return [_session(row) for row in rows]
+
+
+def _session(row: Row) -> Session:
+    return Session(
+        session_id=row["session_id"],
+        user_id=row["user_id"],
+        gateway_id=row["gateway_id"] or "",
+        login_at=row["login_at"],
+        expires=row["expires"],
+    )
+
+
+def remove(database: Database, session_id: str) -> None:
+    """End one login with all its tokens."""
+    database.execute("DELETE FROM session WHERE session_id = ?", (session_id,))
+
+
+def remove_of_user(database: Database, user_id: str) -> None:
+    """End all logins of a person, those of his gateways as well."""
+    database.execute("DELETE FROM session WHERE user_id = ?", (user_id,))
+
+
+def remove_of_gateway(database: Database, gateway_id: str) -> None:
+    """End all logins of a gateway."""
+    database.execute("DELETE FROM session WHERE gateway_id = ?", (gateway_id,))
+
+
+def forget(database: Database, now: int) -> None:
+    """Drop what has expired."""
+    with database.write(durable=False):
+        database.execute("DELETE FROM session WHERE expires <= ?", (now,), durable=False)
+        database.execute("DELETE FROM token WHERE expires <= ?", (now,), durable=False)
+        database.execute("DELETE FROM trust WHERE expires <= ?", (now,), durable=False)
+
+
+def add_trust(database: Database, hashed: bytes, user_id: str, expires: int) -> None:
+    """Store the token of a trusted client."""
+    database.execute(
+        "INSERT INTO trust (hash, user_id, expires) VALUES (?, ?, ?)", (hashed, user_id, expires)
+    )
+
+
+def trusted(database: Database, hashed: bytes, user_id: str, now: int) -> bool:
+    """Tell whether this is the token of a client the user trusts."""
+    row = database.one(
+        "SELECT 1 FROM trust WHERE hash = ? AND user_id = ? AND expires > ?",
+        (hashed, user_id, now),
+    )
+    return row is not None
+
+
+def remove_trust(database: Database, user_id: str) -> None:
+    """Trust no client of a user any more."""
+    database.execute("DELETE FROM trust WHERE user_id = ?", (user_id,))
