@@ -1,0 +1,1 @@
+"""Locks and a Bluetooth proxy in software: a home without hardware (project profile)."""

@@ -7,6 +7,7 @@ from Bumble 0.0.236, and why:
   lock on its public address, which is its device id, could connect but exchange nothing;
 - a cancelled connection attempt ends with an event, as Core 5.4 Vol 4 Part E 7.8.13 demands;
   without it the next attempt is disallowed, or a connection nobody wants comes up later;
+- to end a connection that is down already is an error, and not left without an answer;
 - a connection is told by the enhanced event where the host asked for it: Linux waits for it;
 - a scan response carries its own data, and only answers an active scan;
 - a connection that the advertiser did not take up fails, and does not linger at one end;
@@ -28,6 +29,8 @@ from bumble.host import Host
 from bumble.link import LocalLink
 from bumble.transport.common import AsyncPipeSink
 
+from igrs_codec.bsld.advert import local_name
+
 _RSSI: Final = -50  # dBm
 _ENHANCED_CONNECTION_COMPLETE: Final = 1 << (
     hci.HCI_LE_ENHANCED_CONNECTION_COMPLETE_EVENT - 1
@@ -40,6 +43,11 @@ _ADV_IND: Final = (
     | hci.HCI_LE_Extended_Advertising_Report_Event.EventType.LEGACY_ADVERTISING_PDU_USED
 )
 _SCAN_RSP: Final = _ADV_IND | hci.HCI_LE_Extended_Advertising_Report_Event.EventType.SCAN_RESPONSE
+
+
+def public_address(device: bytes) -> hci.Address:
+    """Return the public Bluetooth address that is a device id (6 bytes)."""
+    return hci.Address(device[::-1], hci.Address.PUBLIC_DEVICE_ADDRESS)
 
 
 class RadioLink(LocalLink):
@@ -55,10 +63,20 @@ class RadioLink(LocalLink):
         self._hop_delay = hop_delay
         self._under_way: deque[Callable[[], None]] = deque()
 
-    def radio(self, address: hci.Address | None = None) -> Device:
-        """Return a new device on this air, with its public address if it has one."""
+    async def radio(self, device: bytes | None = None) -> Device:
+        """Return a new powered device: a lock with its id (6 bytes), or else a central."""
+        address = None if device is None else public_address(device)
         controller = RadioController(self, address)
-        return Device(host=Host(controller, AsyncPipeSink(controller)))
+        name = None if device is None else local_name(device)
+        radio = Device(name=name, host=Host(controller, AsyncPipeSink(controller)))
+        await radio.power_on()
+        return radio
+
+    def vanish(self, radio: Device) -> None:
+        """Cut the power of a device: see RadioController.host_gone."""
+        for controller in tuple(self.controllers):
+            if isinstance(controller, RadioController) and controller.serves(radio):
+                controller.host_gone()
 
     @override
     def send_acl_data(
@@ -136,6 +154,10 @@ class RadioController(Controller):
         super().__init__("radio", link=air, public_address=address)
         self._air = air
 
+    def serves(self, radio: Device) -> bool:
+        """Return whether this is the controller of a device."""
+        return self.hci_sink is radio.host
+
     def host_gone(self) -> None:
         """Fall silent for good, as with the power cut: connected peers see a timeout."""
         for advertising_set in self.advertising_sets.values():
@@ -169,6 +191,19 @@ class RadioController(Controller):
         ):
             packet = _enhanced(packet)
         super().send_hci_packet(packet)
+
+    @override
+    def on_hci_disconnect_command(self, command: hci.HCI_Disconnect_Command) -> None:
+        if self.find_connection_by_handle(command.connection_handle) is None:
+            self.send_hci_packet(
+                hci.HCI_Command_Status_Event(
+                    status=hci.HCI_ErrorCode.UNKNOWN_CONNECTION_IDENTIFIER_ERROR,
+                    num_hci_command_packets=1,
+                    command_opcode=command.op_code,
+                )
+            )
+        else:
+            super().on_hci_disconnect_command(command)
 
     @override
     def on_hci_le_create_connection_cancel_command(

@@ -1,0 +1,112 @@
+"""Parts of the tests: a lock of two dozen lines, and a GATT client.
+
+The stand-in keeps the contract of a lock towards the peripheral without any protocol: it
+answers a packet with the same packet, so that a test of the radio fails for the radio only.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from bumble.core import UUID
+from bumble.device import Device, Peer
+from bumble.gatt_client import CharacteristicProxy
+
+from igrs_codec.bsld.advert import CMD_UUID, RSP_UUID
+from reference_devices.radio import public_address
+
+DEVICE: Final = bytes.fromhex("A1B2C3D4E5F6")
+UNOWNED: Final = bytes.fromhex("10800000010102030405")
+
+
+class EchoLock:
+    """A lock for the peripheral: writes come back, each subscription is greeted."""
+
+    def __init__(self, device: bytes = DEVICE, *, links: int = 2) -> None:
+        self.device = device
+        self.advert_interval = 20
+        self.data = UNOWNED
+        self.links: set[int] = set()
+        self.log: list[object] = []
+        self.down: asyncio.Queue[int] = asyncio.Queue()
+        self.on_notify: Callable[[int, bytes], None]
+        self.on_close: Callable[[int], None]
+        self.on_advert: Callable[[], None]
+        self._free = set(range(1, links + 1))
+
+    def service_data(self) -> bytes:
+        """Return what the test put there."""
+        return self.data
+
+    def connect(self) -> int | None:
+        """Give the lowest free link."""
+        if not self._free:
+            return None
+        link = min(self._free)
+        self._free.remove(link)
+        self.links.add(link)
+        return link
+
+    def disconnect(self, link: int) -> None:
+        """Take a link back, once."""
+        self.links.remove(link)
+        self._free.add(link)
+        self.log.append(("down", link))
+        self.down.put_nowait(link)
+
+    def subscribe(self, link: int, enabled: bool) -> None:  # noqa: FBT001 (one bit of GATT)
+        """Greet."""
+        self.log.append(("subscribed", link, enabled))
+        if enabled:
+            self.on_notify(link, b"hello")
+
+    def write(self, link: int, data: bytes) -> None:
+        """Echo; b"close" also ends the link."""
+        self.log.append(("write", link, data))
+        self.on_notify(link, data)
+        if data == b"close":
+            self.on_close(link)
+
+    def read_info(self, link: int) -> bytes:
+        """Tell the link."""
+        return b"link %d" % link
+
+    def tick(self) -> None:
+        """Have no timers."""
+
+    def power_cycle(self) -> None:
+        """Boot."""
+        assert not self.links
+        self.log.append("boot")
+
+
+class Client:
+    """A central with the three characteristics of one connection."""
+
+    def __init__(self, peer: Peer) -> None:
+        self.peer = peer
+        self.received: asyncio.Queue[bytes] = asyncio.Queue()
+        self.lost = asyncio.Event()
+        peer.connection.on("disconnection", lambda _: self.lost.set())
+
+    @classmethod
+    async def connect(cls, central: Device) -> Client:
+        """Connect and find the characteristics."""
+        peer = Peer(await central.connect(public_address(DEVICE)))
+        client = cls(peer)
+        await peer.discover_services()
+        await peer.discover_characteristics()
+        return client
+
+    def __getitem__(self, uuid: str) -> CharacteristicProxy[bytes]:
+        """Return a characteristic."""
+        (found,) = self.peer.get_characteristics_by_uuid(UUID(uuid))
+        return found
+
+    async def subscribe(self) -> None:
+        """Write 0001 into the CCCD of RSP."""
+        await self.peer.subscribe(self[RSP_UUID], self.received.put_nowait)
+
+    async def write(self, data: bytes) -> None:
+        """Write without response, as a gateway does."""
+        await self.peer.write_value(self[CMD_UUID], data)
