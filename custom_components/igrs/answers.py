@@ -1,14 +1,24 @@
 """The answers of the RAS as values (project profile, ras_api 3 to 5 and 9).
 
 Each `from_json` takes the `data` member of an answer and raises KeyError, TypeError,
-ValueError or AttributeError if it has another shape; the client translates these once.
+ValueError or AttributeError if it has another shape; `read` translates these.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+from .ras_errors import RasUnreachableError
+
 type Json = Mapping[str, Any]
+
+
+def read[D, T](parse: Callable[[D], T], data: D) -> T:
+    """Parse an answer; one that no RAS gives is as good as none."""
+    try:
+        return parse(data)
+    except KeyError, TypeError, ValueError, AttributeError:
+        raise RasUnreachableError from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,8 +18,8 @@ from homeassistant.const import __version__
 from homeassistant.util.json import json_loads_object
 from homeassistant.util.ulid import ulid_now
 
-from .answers import Json, PushReady
-from .ras import SCHEMA, GatewayClient, check_schema, read, translate
+from .answers import Json, PushReady, read
+from .ras import SCHEMA, GatewayClient, check_schema, translate
 from .ras_errors import RasAuthError, RasError, RasSchemaError, RasUnreachableError
 
 SUBPROTOCOL: Final = "rump.v1"

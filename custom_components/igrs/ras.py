@@ -6,7 +6,7 @@ integration is, and keeps its own access token fresh. Every POST carries a messa
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from ipaddress import ip_address
 from time import monotonic
 from typing import Final, TypedDict
@@ -27,6 +27,7 @@ from .answers import (
     Sighting,
     Tickets,
     Verdict,
+    read,
 )
 from .ras_errors import (
     Code,
@@ -84,14 +85,6 @@ def _is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-def read[D, T](parse: Callable[[D], T], data: D) -> T:
-    """Parse an answer; one that no RAS gives is as good as none."""
-    try:
-        return parse(data)
-    except KeyError, TypeError, ValueError, AttributeError:
-        raise RasUnreachableError from None
 
 
 def translate(err: aiohttp.ClientError | TimeoutError) -> RasUnreachableError:
@@ -186,6 +179,15 @@ class RasClient:
             except ValueError:
                 raise RasUnreachableError from None
         return read(_data, answer)
+
+
+async def async_shown_fingerprint(ras: RasClient) -> bytes | None:
+    """Return the SHA-256 (32 bytes) of the certificate that the RAS shows."""
+    try:
+        await RasClient(ras.session, str(ras.base_url), fingerprint=bytes(32)).info()
+    except RasCertificateError as err:
+        return err.got
+    return None
 
 
 class GatewayClient(RasClient):
