@@ -40,6 +40,8 @@ class Reason(StrEnum):
     """Nothing but a state answer is believed before the first one of the session."""
     COUNTER_GAP = "counter_gap"
     """The counter is not the next one: the link has to be closed."""
+    REPLAYED = "replayed"
+    """The counter was used before."""
     HELLO_USED = "hello_used"
     """The nonce of this HELLO was seen before."""
     HELLO_OLD = "hello_old"
