@@ -4,6 +4,7 @@ A lock's own key never comes here. With the tickets in this file the doors work 
 is down, until the tickets end (project profile, protocol 3).
 """
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -84,6 +85,23 @@ class Memory:
     def lock(self, device_id: str) -> LockMemory:
         """Return what is kept of a lock; change it, then save."""
         return self._locks.setdefault(device_id, LockMemory())
+
+    @property
+    def has_tickets(self) -> bool:
+        """Return whether any lock can be operated without the RAS."""
+        return any(lock.tickets for lock in self._locks.values())
+
+    @callback
+    def keep(
+        self, device_id: str, tickets: Iterable[Mapping[str, Any]], k_adv: Mapping[int, bytes]
+    ) -> None:
+        """Take over what the RAS handed out; without keys, those that are there stay."""
+        device = device_id_from_text(device_id)
+        found = [Ticket.from_json(device, ticket) for ticket in tickets]
+        lock = self.lock(device_id)
+        lock.tickets = {ticket.gen: ticket for ticket in found}
+        lock.k_adv = dict(k_adv) or lock.k_adv
+        self.save()
 
     @callback
     def forget(self, device_id: str) -> None:

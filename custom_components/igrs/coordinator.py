@@ -1,0 +1,420 @@
+"""What Home Assistant knows of one lock, and when it connects to learn more.
+
+The state comes from authenticated advertisements, without connecting, and from the answers
+of sessions; one order holds for both (project profile, protocol 11). The log says who did it.
+"""
+
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+import time
+from typing import TYPE_CHECKING, Any, Final, override
+
+from homeassistant.components import bluetooth
+from homeassistant.config_entries import ConfigSubentry
+from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
+from homeassistant.helpers.event import async_call_later
+from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
+
+from .answers import Json
+from .carrier import Carrier
+from .const import CONF_DEVICE_ID, DOMAIN, LOGGER
+from .errors import LockError
+from .igrs_codec.bsld.advert import SERVICE_UUID
+from .igrs_codec.bsld.frame import MAX_U16, Bolt, Event, LockState, Operation, Record, is_older
+from .igrs_codec.bsld.keys import device_id_from_text
+from .igrs_codec.bsld.tracker import ASK_INTERVAL, MEMORY, Tracker, Verdict, Want
+from .ras import GatewayClient, LogRecord, SeenDevice
+from .ras_errors import RasError
+from .storage import Memory
+
+if TYPE_CHECKING:
+    from .gateway import IgrsConfigEntry
+
+RECORDS_DELAY: Final = 10  # seconds from a change seen from outside until its record is read
+HEARD_FOR: Final = 60  # seconds that an advert is good for routing
+TICKET_RIGHTS: Final = ("lock", "unlock", "open", "log")
+TICKET_TTL: Final = 86400  # seconds; renewed long before (protocol 15.2)
+RENEW_AFTER: Final = 6 * 3600  # seconds
+
+_ACCESS: Final = {Event.LOCK, Event.UNLOCK, Event.OPEN}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockData:
+    """What the entities of a lock show.
+
+    bolt is unknown while an operation has not been answered; asked is the operation that is
+    under way from here; state and battery are those of the last accepted advert or answer.
+    """
+
+    bolt: Bolt = Bolt.UNKNOWN
+    state: LockState | None = None
+    battery: int | None = None
+    asked: Operation | None = None
+    changed_by: str | None = None
+
+
+class IgrsCoordinator(DataUpdateCoordinator[LockData]):
+    """One lock."""
+
+    config_entry: IgrsConfigEntry
+
+    def __init__(
+        self,
+        hass: HomeAssistant,
+        entry: IgrsConfigEntry,
+        subentry: ConfigSubentry,
+        ras: GatewayClient,
+        memory: Memory,
+        hub_device_id: str,
+    ) -> None:
+        """Know nothing yet; `async_start` listens."""
+        super().__init__(hass, LOGGER, config_entry=entry, name=subentry.title)
+        self.subentry_id = subentry.subentry_id
+        self.device_id: str = subentry.data[CONF_DEVICE_ID]
+        self.address = ":".join(self.device_id[i : i + 2] for i in range(0, 12, 2))
+        self.hub_device_id = hub_device_id
+        self.memory = memory.lock(self.device_id)
+        self.data = LockData()
+        self.last_update_success = False
+        self._ras = ras
+        self._file = memory
+        self._online = False
+        self._clock_confirmed = False
+        self._tracker = Tracker(device_id_from_text(self.device_id), self.memory.k_adv)
+        self._carrier = Carrier(
+            hass, ras, self.memory, self._tracker, self.address, subentry.title, self
+        )
+        self._stops: list[CALLBACK_TYPE] = []
+        self._stop_gone: CALLBACK_TYPE | None = None
+        self._stop_records: CALLBACK_TYPE | None = None
+        self._unowned = False
+        self._learning = False
+        self._learn_again = False
+        self._learnt_at: float | None = None
+        # What the tracker asks for, and who does it.
+        self._wanted: dict[Want, Callable[[], Coroutine[Any, Any, None]]] = {
+            Want.KEYS: self.async_renew,
+            Want.TIME: self.async_set_time,
+            Want.STATE: self._async_learn_all,
+        }
+        self._record_listeners: set[Callable[[Record, str | None], None]] = set()
+        self._known_listeners: list[CALLBACK_TYPE] = []
+
+    # What the entities use
+
+    @callback
+    def async_on_record(self, listener: Callable[[Record, str | None], None]) -> CALLBACK_TYPE:
+        """Call the listener with each new record of the lock's log, and the user's name."""
+        self._record_listeners.add(listener)
+        return lambda: self._record_listeners.discard(listener)
+
+    @callback
+    def async_when_known(self, listener: CALLBACK_TYPE) -> None:
+        """Call the listener once the lock has said what it can do."""
+        if self.memory.version is None:
+            self._known_listeners.append(listener)
+        else:
+            listener()
+
+    async def async_operate(self, operation: Operation) -> None:
+        """Lock, unlock or open, and wait until it is done; or raise LockError."""
+        self._show(asked=operation)
+        try:
+            await self._carrier.async_operate(operation)
+        finally:
+            self._show(asked=None)
+        self._learn_soon()
+
+    @override
+    async def _async_update_data(self) -> LockData:
+        """Connect for the state: somebody asked for an update."""
+        try:
+            await self._async_learn()
+        except LockError as err:
+            if not self._tracker.available(time.time()):
+                raise UpdateFailed(
+                    translation_domain=DOMAIN,
+                    translation_key=err.translation_key,
+                    translation_placeholders=err.translation_placeholders,
+                ) from err
+        return self.data
+
+    # What the gateway calls
+
+    @callback
+    def async_start(self) -> None:
+        """Listen to the lock's adverts."""
+        self._stops.append(
+            bluetooth.async_register_callback(
+                self.hass,
+                self._heard,
+                bluetooth.BluetoothCallbackMatcher(address=self.address, connectable=False),
+                bluetooth.BluetoothScanningMode.PASSIVE,
+            )
+        )
+
+    @override
+    async def async_shutdown(self) -> None:
+        """Stop listening and hang up."""
+        await super().async_shutdown()
+        for stop in (*self._stops, self._stop_gone, self._stop_records):
+            if stop is not None:
+                stop()
+        self._stops.clear()
+        self._stop_gone = self._stop_records = None
+        await self._carrier.async_close()
+
+    @callback
+    def async_ras_ready(self, *, clock_confirmed: bool) -> None:
+        """Use the RAS, which is there again: its clock, its frames, its tickets."""
+        self._clock_confirmed |= clock_confirmed
+        self.async_renew_soon()
+
+    @callback
+    def async_tick(self, *, online: bool) -> None:
+        """Do what is due."""
+        self._online = online
+        self._attend()
+
+    @callback
+    def async_sighting(self) -> SeenDevice | None:
+        """Return the newest advert of the last minute, for the RAS's routing."""
+        info = bluetooth.async_last_service_info(self.hass, self.address, connectable=False)
+        if info is None or (data := info.service_data.get(SERVICE_UUID)) is None:
+            return None
+        age = bluetooth.MONOTONIC_TIME() - info.time
+        if age > HEARD_FOR:
+            return None
+        return SeenDevice(
+            device_id=self.device_id,
+            rssi=info.rssi,
+            service_data=data.hex(),
+            at=int(time.time() - age),
+        )
+
+    async def async_relay(self, exchange_id: str, accept: Callable[[], Awaitable[None]]) -> None:
+        """Accept a remote operation and carry it; raise LockError or RasError."""
+        await self._carrier.async_relay(exchange_id, accept)
+        self._learn_soon()
+
+    async def async_set_time(self) -> None:
+        """Let the RAS set the lock's clock; raise LockError or RasError."""
+        await self._carrier.async_set_time()
+
+    @callback
+    def async_renew_soon(self) -> None:
+        """Fetch new tickets and keys in the background."""
+        self._work(self.async_renew(), "tickets")
+
+    async def async_renew(self) -> None:
+        """Fetch new tickets and keys and the queued frames, or raise RasError."""
+        answer = await self._ras.tickets(self.device_id, TICKET_RIGHTS, TICKET_TTL)
+        self.async_keep(answer.tickets, answer.k_adv)
+        self._carrier.pending = await self._ras.pending(self.device_id)
+
+    @callback
+    def async_keep(self, tickets: Iterable[Json], k_adv: Mapping[int, bytes]) -> None:
+        """Keep what the RAS handed out."""
+        self._file.keep(self.device_id, tickets, k_adv)
+        if k_adv:
+            self._tracker.set_keys(k_adv)
+        self.async_update_listeners()
+
+    async def async_deliver(self) -> None:
+        """Fetch the queued frames and carry them to the lock; raise LockError or RasError."""
+        self._carrier.pending = await self._ras.pending(self.device_id)
+        await self._carrier.async_deliver()
+
+    # What the lock shows
+
+    @callback
+    def _heard(
+        self, info: bluetooth.BluetoothServiceInfoBleak, _: bluetooth.BluetoothChange
+    ) -> None:
+        """Judge an advert."""
+        if (data := info.service_data.get(SERVICE_UUID)) is None:
+            return
+        now = time.time()
+        before = self._tracker.shown
+        sighting = self._tracker.observe(data, now, clock_confirmed=self._clock_confirmed)
+        if sighting.spoofing:
+            LOGGER.warning("%s: somebody sends forged advertisements", self.name)
+        match sighting.verdict:
+            case Verdict.ACCEPTED:
+                self._accepted()
+                after = self._tracker.shown
+                if before is None or after is None or before.counter != after.counter:
+                    self._changed_outside()
+            case Verdict.UNOWNED if not self._unowned:
+                # Reset by hand: whoever wants it back registers it anew.
+                bluetooth.async_rediscover_address(self.hass, self.address)
+            case _:
+                pass
+        self._unowned = sighting.verdict is Verdict.UNOWNED
+        self._attend()
+
+    @callback
+    def state_answered(self) -> None:
+        """Show what a session brought (called by the carrier)."""
+        self._accepted()
+
+    @callback
+    def clock_agreed(self) -> None:
+        """Believe adverts from now on (called by the carrier)."""
+        self._clock_confirmed = True
+
+    @callback
+    def doubted(self) -> None:
+        """Show the bolt as unknown: an operation was not answered (called by the carrier)."""
+        self._tracker.doubt()
+        self._show()
+
+    @callback
+    def _accepted(self) -> None:
+        """Show the state, and count again until it is too old."""
+        if not self.last_update_success:
+            LOGGER.info("%s is in range", self.name)
+            self.last_update_success = True
+        if self._stop_gone is not None:
+            self._stop_gone()
+        self._stop_gone = async_call_later(self.hass, MEMORY, self._gone)
+        self._show()
+
+    @callback
+    def _gone(self, _: datetime) -> None:
+        """Show the lock as unavailable: nothing authentic was heard for 300 s."""
+        LOGGER.info("%s is out of range", self.name)
+        self._stop_gone = None
+        self.last_update_success = False
+        self.async_update_listeners()
+
+    def _show(self, **changes: Any) -> None:
+        shown = self._tracker.shown
+        self.data = replace(
+            self.data,
+            bolt=self._tracker.bolt,
+            state=None if shown is None else shown.state,
+            battery=None if shown is None else shown.battery,
+            **changes,
+        )
+        self.async_update_listeners()
+
+    # What is due
+
+    @callback
+    def _attend(self) -> None:
+        """Begin what the state of knowledge asks for, one thing at a time."""
+        now = time.time()
+        want = self._tracker.wants(now)
+        if want is not None:
+            self._tracker.asked(want, now)
+            self._work(self._wanted[want](), want.value)
+        elif self.memory.version is None and self._may_learn(now):
+            self._learn_soon()
+
+    def _may_learn(self, now: float) -> bool:
+        """Return whether the lock is heard, and has not been asked lately."""
+        return bool(self.memory.tickets) and self._tracker.available(now) and (
+            self._learnt_at is None or now - self._learnt_at > ASK_INTERVAL
+        )
+
+    @callback
+    def _changed_outside(self) -> None:
+        """Read the records of a change soon, together with those that follow it at once."""
+        if self._stop_records is None:
+            self._stop_records = async_call_later(self.hass, RECORDS_DELAY, self._read_records)
+
+    @callback
+    def _read_records(self, _: datetime) -> None:
+        self._stop_records = None
+        self._learn_soon()
+
+    def _work(self, work: Coroutine[Any, Any, None], what: str) -> None:
+        """Do something in the background; its failure is nobody's but the log's."""
+
+        async def run() -> None:
+            try:
+                await work
+            except (LockError, RasError) as err:
+                LOGGER.debug("%s: %s failed: %r", self.name, what, err)
+
+        self.config_entry.async_create_background_task(
+            self.hass, run(), f"{DOMAIN} {self.device_id} {what}"
+        )
+
+    @callback
+    def log_grew(self) -> None:
+        """Read the log: the lock has a new record (called by the carrier)."""
+        self._learn_soon()
+
+    @callback
+    def _learn_soon(self) -> None:
+        """Learn in the background; once more if it is being done already."""
+        if self._learning:
+            self._learn_again = True
+        else:
+            self._work(self._async_learn_all(), "learning")
+
+    async def _async_learn_all(self) -> None:
+        self._learning = True
+        try:
+            while True:
+                self._learn_again = False
+                await self._async_learn()
+                if not self._learn_again:
+                    return
+        finally:
+            self._learning = False
+
+    async def _async_learn(self) -> None:
+        """Read the state, what the lock can do and its log, in one session."""
+        self._learnt_at = time.time()
+        known = self.memory.version
+        memory = self.memory
+        first = memory.next_record if self._online else memory.last_record
+        log = await self._carrier.async_learn(first)
+        if known is None and memory.version is not None:
+            self._file.save()
+            self._tell_known()
+        for record in log.records:
+            self._record(record)
+        if self._online and log.records:
+            receipt = await self._ras.upload_log(
+                self.device_id, log.lock_time, [_log_record(record) for record in log.records]
+            )
+            memory.next_record = receipt.next & MAX_U16
+            self._file.save()
+
+    def _tell_known(self) -> None:
+        listeners, self._known_listeners = self._known_listeners, []
+        for listener in listeners:
+            listener()
+        self.async_update_listeners()
+
+    def _record(self, record: Record) -> None:
+        """Show a record that is newer than those shown before."""
+        last = self.memory.last_record
+        if last is not None and not is_older(last, record.number):
+            return
+        self.memory.last_record = record.number
+        self._file.save()
+        user = self._file.names.get(record.uid)
+        if record.event in _ACCESS:
+            self._show(changed_by=user or record.method.name.lower())
+        if last is not None:  # what happened before this lock came here is history
+            for listener in self._record_listeners:
+                listener(record, user)
+
+
+def _log_record(record: Record) -> LogRecord:
+    return LogRecord(
+        record=record.number,
+        uid=record.uid,
+        method=record.method,
+        event=record.event,
+        detail=record.detail,
+        time=record.time,
+        boot_time=record.boot_time,
+    )

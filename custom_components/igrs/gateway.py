@@ -1,0 +1,247 @@
+"""The Bluetooth gateway (BGW) of one home: its locks on one side, the RAS on the other.
+
+Project profile, ras_api 4 and 9. What the RAS pushes goes to the lock it is for; what the locks
+show and log goes to the RAS. While the RAS is away the locks go on by themselves.
+"""
+
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from contextlib import suppress
+from datetime import datetime, timedelta
+import time
+from typing import Any, Final
+
+from homeassistant.components import bluetooth
+from homeassistant.config_entries import ConfigEntry, ConfigSubentry
+from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
+from homeassistant.helpers.event import async_track_time_interval
+
+from .answers import Json, PushReady
+from .const import DOMAIN, LOGGER, SUBENTRY_LOCK
+from .coordinator import IgrsCoordinator
+from .errors import CODES, LockError
+from .push import Push
+from .ras import GatewayClient, SeenDevice
+from .ras_errors import Code, RasAuthError, RasError
+from .storage import Memory
+
+type IgrsConfigEntry = ConfigEntry[Gateway]
+
+TICK: Final = timedelta(seconds=30)  # sightings are good for routing for 60 s
+CLOCK_TOLERANCE: Final = 60  # seconds between the RAS's clock and ours
+
+MI_RESPONSE: Final = 2
+
+
+class Gateway:
+    """What one config entry runs."""
+
+    def __init__(
+        self,
+        hass: HomeAssistant,
+        entry: IgrsConfigEntry,
+        ras: GatewayClient,
+        memory: Memory,
+        hub_device_id: str,
+    ) -> None:
+        """Prepare; `async_start` begins."""
+        self.ras = ras
+        self.memory = memory
+        self.gateway_id = ras.gateway_id
+        self.online = False
+        self.coordinators: dict[str, IgrsCoordinator] = {}
+        self._hass = hass
+        self._entry = entry
+        self._hub_device_id = hub_device_id
+        self._push = Push(ras, message=self._message, ready=self._ready, lost=self._lost)
+        self._online_listeners: set[CALLBACK_TYPE] = set()
+        self._lock_listeners: set[Callable[[IgrsCoordinator], None]] = set()
+
+    @callback
+    def async_start(self) -> None:
+        """Begin with the locks of the entry and the connection to the RAS."""
+        self._entry.async_on_unload(async_track_time_interval(self._hass, self._tick, TICK))
+        self._background(self._async_push(), "push")
+        self.async_follow_subentries()
+
+    async def async_stop(self) -> None:
+        """Leave the locks."""
+        for coordinator in self.coordinators.values():
+            await coordinator.async_shutdown()
+        await self.memory.async_save()
+
+    @callback
+    def async_follow_subentries(self) -> None:
+        """Take in the locks that were added, and let go of those that were removed."""
+        wanted = {
+            subentry.subentry_id: subentry
+            for subentry in self._entry.get_subentries_of_type(SUBENTRY_LOCK)
+        }
+        for subentry_id in self.coordinators.keys() - wanted.keys():
+            coordinator = self.coordinators.pop(subentry_id)
+            self.memory.forget(coordinator.device_id)
+            self._background(coordinator.async_shutdown(), "let go of a lock")
+            bluetooth.async_rediscover_address(self._hass, coordinator.address)
+        for subentry_id in wanted.keys() - self.coordinators.keys():
+            self._take_in(wanted[subentry_id])
+
+    def _take_in(self, subentry: ConfigSubentry) -> None:
+        coordinator = IgrsCoordinator(
+            self._hass, self._entry, subentry, self.ras, self.memory, self._hub_device_id
+        )
+        self.coordinators[subentry.subentry_id] = coordinator
+        coordinator.async_start()
+        for listener in self._lock_listeners:
+            listener(coordinator)
+        if self.online:
+            coordinator.async_ras_ready(clock_confirmed=False)
+
+    @callback
+    def async_on_lock(self, listener: Callable[[IgrsCoordinator], None]) -> CALLBACK_TYPE:
+        """Call the listener for each lock, now and when one is added."""
+        for coordinator in self.coordinators.values():
+            listener(coordinator)
+        self._lock_listeners.add(listener)
+        return lambda: self._lock_listeners.discard(listener)
+
+    @callback
+    def async_on_online(self, listener: CALLBACK_TYPE) -> CALLBACK_TYPE:
+        """Call the listener when the connection to the RAS comes or goes."""
+        self._online_listeners.add(listener)
+        return lambda: self._online_listeners.discard(listener)
+
+    def _background(self, work: Coroutine[Any, Any, None], what: str) -> None:
+        self._entry.async_create_background_task(self._hass, work, f"{DOMAIN} {what}")
+
+    async def _async_push(self) -> None:
+        """Stay connected; a RAS that refuses the gateway asks for a new login."""
+        try:
+            await self._push.run()
+        except RasAuthError:
+            self._entry.async_start_reauth(self._hass)
+        except RasError as err:
+            LOGGER.warning("The RAS cannot be used: %s", err)
+
+    @callback
+    def _ready(self, ready: PushReady) -> None:
+        LOGGER.info("Connected to the RAS")
+        self._set_online(online=True)
+        confirmed = abs(ready.time - time.time()) <= CLOCK_TOLERANCE
+        if not confirmed:
+            LOGGER.warning("The clocks of Home Assistant and of the RAS differ by more than 60 s")
+        for coordinator in self.coordinators.values():
+            coordinator.async_ras_ready(clock_confirmed=confirmed)
+        self._tick(None)
+
+    @callback
+    def _lost(self) -> None:
+        LOGGER.info("The connection to the RAS is lost; locks go on with their tickets")
+        self._set_online(online=False)
+
+    def _set_online(self, *, online: bool) -> None:
+        self.online = online
+        for listener in self._online_listeners:
+            listener()
+
+    @callback
+    def _tick(self, _: datetime | None) -> None:
+        """Tell the RAS what is in range, and let the locks do what is due."""
+        for coordinator in self.coordinators.values():
+            coordinator.async_tick(online=self.online)
+        seen = [
+            sighting
+            for coordinator in self.coordinators.values()
+            if (sighting := coordinator.async_sighting()) is not None
+        ]
+        if self.online and seen:
+            self._background(self._async_tell(seen), "sightings")
+
+    async def _async_tell(self, seen: list[SeenDevice]) -> None:
+        try:
+            await self.ras.sightings(seen)
+        except RasError as err:
+            LOGGER.debug("Sightings were not told: %s", err)
+
+    @callback
+    def _message(self, envelope: Json) -> None:
+        """Do what the RAS pushes (ras_api 9.2); what is not for a lock here is nobody's."""
+        match envelope:
+            case {"mi": 1, "mid": str(mid), "src": str(src), "dst": str(dst), "body": dict(body)}:
+                self._background(self._async_control(mid, src, dst, body), "remote operation")
+            case {"mi": 8, "dst": str(dst), "body": {"op": str(op)}}:
+                self._background(self._async_registration(op, dst), "registration")
+            case {"mi": 9, "body": {"uid": int(uid), "user": str(user)}}:
+                self.memory.names[uid] = user
+                self.memory.save()
+            case _:
+                LOGGER.debug("Message %s needs nothing here", envelope.get("mi"))
+
+    def _coordinator(self, address: str) -> IgrsCoordinator | None:
+        """Return the lock of an address such as dev:A1B2C3D4E5F6."""
+        device_id = address.removeprefix("dev:")
+        return next(
+            (found for found in self.coordinators.values() if found.device_id == device_id), None
+        )
+
+    async def _async_control(self, mid: str, src: str, dst: str, body: Json) -> None:
+        """Carry out what the RAS decided: accept at once, answer only a failure.
+
+        The result of an exchange reaches the RAS inside the exchange.
+        """
+        accepted = False
+
+        async def accept() -> None:
+            nonlocal accepted
+            accepted = True
+            await self._push.send(
+                MI_RESPONSE, {"status": 0, "code": 0, "accepted": True}, dst=src, re=mid
+            )
+
+        try:
+            code = await self._async_carry_out(dst, body, accept)
+        except LockError as err:
+            code = CODES.get(err.reason, Code.DEVICE_TIMEOUT)
+        except RasError as err:
+            LOGGER.debug("A remote operation failed: %s", err)
+            code = Code.OK if accepted else Code.FAILED  # the RAS knows
+        if code is not Code.OK:
+            with suppress(RasError):
+                await self._push.send(MI_RESPONSE, {"status": 1, "code": code}, dst=src, re=mid)
+
+    async def _async_carry_out(
+        self, dst: str, body: Json, accept: Callable[[], Awaitable[None]]
+    ) -> Code:
+        """Return OK, or why a control message is not taken; raise LockError or RasError."""
+        coordinator = self._coordinator(dst)
+        if coordinator is None:
+            return Code.DEVICE_UNKNOWN
+        match body:
+            case {"expires": int(expires)} if expires < time.time():
+                return Code.EXPIRED
+            case {"exchange": str(exchange_id)}:
+                await coordinator.async_relay(exchange_id, accept)
+            case {"cmd": "deliver"}:
+                await accept()
+                await coordinator.async_deliver()
+            case {"cmd": "time"}:
+                await accept()
+                await coordinator.async_set_time()
+            case _:
+                return Code.NOT_SUPPORTED
+        return Code.OK
+
+    async def _async_registration(self, op: str, dst: str) -> None:
+        """Follow what became of a lock at the RAS."""
+        coordinator = self._coordinator(dst)
+        if coordinator is None:
+            return
+        if op == "removed":
+            self._hass.config_entries.async_remove_subentry(self._entry, coordinator.subentry_id)
+        elif op == "rotated":
+            coordinator.async_renew_soon()
+
+    async def async_keep(
+        self, device_id: str, tickets: Iterable[Json], k_adv: Mapping[int, bytes]
+    ) -> None:
+        """Keep what a registration brought, before its lock is added."""
+        self.memory.keep(device_id, tickets, k_adv)
+        await self.memory.async_save()

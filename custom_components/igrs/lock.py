@@ -1,0 +1,118 @@
+"""The bolt of each lock."""
+
+from typing import Any, Final, override
+
+from homeassistant.components.lock import LockEntity, LockEntityFeature
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+
+from .coordinator import IgrsCoordinator
+from .entity import IgrsEntity
+from .gateway import IgrsConfigEntry
+from .igrs_codec.bsld.frame import Bolt, Capability, Operation
+
+PARALLEL_UPDATES = 0  # locks run beside each other; each has a queue of its own
+
+_MOVING: Final = {Bolt.LOCKING: Operation.LOCK, Bolt.UNLOCKING: Operation.UNLOCK}
+_IS_LOCKED: Final = {Bolt.LOCKED: True, Bolt.UNLOCKED: False, Bolt.OPEN: False}
+
+
+async def async_setup_entry(
+    _: HomeAssistant,
+    entry: IgrsConfigEntry,
+    async_add_entities: AddConfigEntryEntitiesCallback,
+) -> None:
+    """Add the bolt of each lock, now and later."""
+    entry.async_on_unload(
+        entry.runtime_data.async_on_lock(
+            lambda coordinator: async_add_entities(
+                [IgrsLock(coordinator)], config_subentry_id=coordinator.subentry_id
+            )
+        )
+    )
+
+
+class IgrsLock(IgrsEntity, LockEntity):
+    """The bolt of one lock."""
+
+    _attr_name = None
+
+    def __init__(self, coordinator: IgrsCoordinator) -> None:
+        """Be the main entity of the lock."""
+        super().__init__(coordinator, "bolt")
+
+    @property
+    @override
+    def supported_features(self) -> LockEntityFeature:
+        """Return whether the lock can draw the latch."""
+        version = self.coordinator.memory.version
+        if version is not None and Capability.OPEN in version.capabilities:
+            return LockEntityFeature.OPEN
+        return LockEntityFeature(0)
+
+    @property
+    def _bolt(self) -> Bolt:
+        return self.coordinator.data.bolt
+
+    @property
+    def _movement(self) -> Operation | None:
+        """What is being done: as asked for here, or as the lock says."""
+        asked = self.coordinator.data.asked
+        return asked if asked is not None else _MOVING.get(self._bolt)
+
+    @property
+    @override
+    def is_locked(self) -> bool | None:
+        """Return whether the bolt is out, None if nobody knows."""
+        return _IS_LOCKED.get(self._bolt)
+
+    @property
+    @override
+    def is_open(self) -> bool:
+        """Return whether the latch is drawn."""
+        return self._bolt is Bolt.OPEN
+
+    @property
+    @override
+    def is_jammed(self) -> bool:
+        """Return whether the bolt is stuck; a new attempt is not."""
+        return self._bolt is Bolt.JAMMED and self._movement is None
+
+    @property
+    @override
+    def is_locking(self) -> bool:
+        """Return whether the bolt moves out."""
+        return self._movement is Operation.LOCK
+
+    @property
+    @override
+    def is_unlocking(self) -> bool:
+        """Return whether the bolt moves in."""
+        return self._movement is Operation.UNLOCK
+
+    @property
+    @override
+    def is_opening(self) -> bool:
+        """Return whether the latch is being drawn."""
+        return self._movement is Operation.OPEN
+
+    @property
+    @override
+    def changed_by(self) -> str | None:
+        """Return who operated last, or how."""
+        return self.coordinator.data.changed_by
+
+    @override
+    async def async_lock(self, **kwargs: Any) -> None:
+        """Lock the lock."""
+        await self.coordinator.async_operate(Operation.LOCK)
+
+    @override
+    async def async_unlock(self, **kwargs: Any) -> None:
+        """Unlock the lock."""
+        await self.coordinator.async_operate(Operation.UNLOCK)
+
+    @override
+    async def async_open(self, **kwargs: Any) -> None:
+        """Draw the latch."""
+        await self.coordinator.async_operate(Operation.OPEN)
