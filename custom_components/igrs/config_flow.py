@@ -206,14 +206,20 @@ class IgrsConfigFlow(ConfigFlow, domain=DOMAIN):
         await self.async_set_unique_id(self._info.server_id, raise_on_progress=False)
         if self.source == SOURCE_RECONFIGURE:
             self._abort_if_unique_id_mismatch(reason="wrong_server")
-            return self._async_update(self._get_reconfigure_entry(), {})
+            entry = self._get_reconfigure_entry()
+            self._async_change(entry)
+            return self.async_update_and_abort(entry)
         self._abort_if_unique_id_configured()
         return await self.async_step_account()
 
-    def _async_update(self, entry: ConfigEntry[Any], changes: dict[str, Any]) -> ConfigFlowResult:
-        """Change the entry and start it anew; its listener only watches the locks."""
-        self.hass.config_entries.async_schedule_reload(entry.entry_id)
-        return self.async_update_and_abort(entry, data_updates=self._server_data | changes)
+    @callback
+    def _async_change(self, entry: ConfigEntry[Any], **changes: str) -> None:
+        """Change the entry; if it is set up, its listener starts it anew."""
+        self.hass.config_entries.async_update_entry(
+            entry, data={**entry.data, **self._server_data, **changes}
+        )
+        if not entry.update_listeners:
+            self.hass.config_entries.async_schedule_reload(entry.entry_id)
 
     @property
     def _server_data(self) -> dict[str, Any]:
@@ -303,7 +309,8 @@ class IgrsConfigFlow(ConfigFlow, domain=DOMAIN):
             CONF_GATEWAY_SECRET: gateway.gateway_secret,
         }
         if reauth is not None:
-            return self._async_update(reauth, credentials)
+            self._async_change(reauth, **credentials)
+            return self.async_update_and_abort(reauth)
         return self.async_create_entry(
             title=self._info.name,
             data={
