@@ -35,7 +35,12 @@ def now(app: web.Application) -> int:
 
 def new_id(app: web.Application, prefix: str) -> str:
     """Return a new identifier such as `u-7f3a...`: the prefix and 80 random bits in base 32."""
-    return f"{prefix}-{_base32(int.from_bytes(app[RANDOM](10)), 16).lower()}"
+    return new_id_from(app[RANDOM], prefix)
+
+
+def new_id_from(random: Random, prefix: str) -> str:
+    """Return a new identifier, as new_id does."""
+    return f"{prefix}-{_base32(int.from_bytes(random(10)), 16).lower()}"
 
 
 def new_mid(app: web.Application) -> str:

@@ -6,15 +6,28 @@ from typing import Final
 
 from aiohttp import web
 
-from ..keys import DATABASE, RANDOM, new_id
+from ..keys import DATABASE, RANDOM, SETTINGS, new_id
 from ..message.push import PUSH
+from . import gateways, login, people, registration, tokens
+from .delivery import DELIVER, delivery
+from .login import LOGINS
 from .sessions import SESSIONS, Sessions
+from .tries import TRIES, Tries
 
-ROUTES: Final[tuple[web.RouteDef, ...]] = ()
+ROUTES: Final = (
+    *registration.ROUTES,
+    *login.ROUTES,
+    *tokens.ROUTES,
+    *people.ROUTES,
+    *gateways.ROUTES,
+)
 
 
 async def context(app: web.Application) -> AsyncIterator[None]:
     """Keep the logins while the server runs."""
+    app[LOGINS] = {}
+    app[TRIES] = Tries()
+    app[DELIVER] = delivery(app[SETTINGS].delivery)
     app[SESSIONS] = Sessions(
         app[DATABASE], app[RANDOM], partial(new_id, app), app[PUSH].close_where
     )

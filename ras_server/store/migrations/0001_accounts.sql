@@ -22,7 +22,7 @@ CREATE TABLE verification (
   code BLOB NOT NULL,               -- HMAC-SHA-256
   created INTEGER NOT NULL,
   expires INTEGER NOT NULL,
-  tries INTEGER NOT NULL DEFAULT 0
+  used INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX verification_account ON verification (account, created);
 

@@ -1,0 +1,273 @@
+"""User authentication (clause 7.2, Figure 9): SASL, then a second factor (project profile, 3).
+
+    START  -> PROOF          sasl/start: the challenge is sent
+    PROOF  -> CODE           sasl/step: the proof is right, a code is on its way
+    PROOF  -> (tokens)       sasl/step: the proof is right, and the client is trusted
+    CODE   -> (tokens)       second-factor: the code is right
+
+A wrong proof ends the login; it begins again with a new challenge. Unknown accounts go the same
+way and fail at the proof.
+"""
+
+from base64 import b64encode
+from dataclasses import dataclass
+from enum import Enum, auto
+import hmac
+from typing import Any, Final
+
+from aiohttp import web
+import probatio
+
+from .. import fields, rate
+from ..application.audit import AUDIT
+from ..errors import Code, RasError
+from ..keys import DATABASE, RANDOM, VAULT, new_id, now
+from ..principal import public
+from ..store import accounts, sessions
+from ..store.accounts import User
+from ..web import answer, body, schema
+from . import codes, names, scram
+from .delivery import DELIVER
+from .sessions import SESSIONS, hash_token
+from .tries import TRIES
+
+LIFE: Final = 120  # seconds after the last step
+_AT_ONCE: Final = 1000  # logins
+_MESSAGE_SIZE: Final = 2048  # bytes
+_CODES_AFTER_PROOF: Final = rate.Rate(20 / 3600, 20)  # per account
+_CODES_ON_DEMAND: Final = rate.Rate(5 / 3600, 5)  # per account
+_WRONG_CODES: Final = 5
+
+_MESSAGE: Final = fields.base64(1, _MESSAGE_SIZE)
+_SASL_ID: Final = fields.text(40)
+_METHOD: Final = probatio.In(["phone", "email"])
+
+_START: Final = schema(
+    {
+        probatio.Required("mechanism"): str,
+        probatio.Required("initial"): _MESSAGE,
+        probatio.Optional("trust_token"): fields.text(100),
+    }
+)
+_STEP: Final = schema(
+    {
+        probatio.Required("sasl_id"): _SASL_ID,
+        probatio.Required("data"): _MESSAGE,
+        probatio.Optional("method"): _METHOD,
+    }
+)
+_SEND: Final = schema(
+    {probatio.Required("sasl_id"): _SASL_ID, probatio.Required("method"): _METHOD}
+)
+_SECOND_FACTOR: Final = schema(
+    {
+        probatio.Required("sasl_id"): _SASL_ID,
+        probatio.Required("method"): _METHOD,
+        probatio.Required("code"): fields.text(12),
+        probatio.Optional("trust", default=False): bool,
+    }
+)
+
+
+class Stage(Enum):
+    """What a login waits for."""
+
+    PROOF = auto()
+    CODE = auto()
+
+
+@dataclass(slots=True, kw_only=True)
+class Login:
+    """A login on its way; `user` is None for an unknown account."""
+
+    exchange: scram.Exchange
+    name: str
+    user: User | None
+    trusted: bool
+    expires: int
+    stage: Stage = Stage.PROOF
+    code: str = ""
+    wrong_codes: int = 0
+
+    @property
+    def key(self) -> str:
+        """Return the key under which its wrong tries are counted."""
+        return f"login {self.name}"
+
+
+LOGINS: Final[web.AppKey[dict[str, Login]]] = web.AppKey("logins")
+
+
+@public
+async def start(request: web.Request) -> web.Response:
+    """Answer the client's first message with a challenge."""
+    app, at, asked = request.app, now(request.app), body(request, _START)
+    if asked["mechanism"] != scram.MECHANISM:
+        raise _malformed("/mechanism", f"only {scram.MECHANISM}")
+    name, user = "", None
+
+    def verifier(given: str) -> scram.Verifier:
+        nonlocal name, user
+        account = names.parse(given)
+        name = account.value if account else given
+        user = accounts.user_of_account(app[DATABASE], account) if account else None
+        if user is None:
+            return scram.Verifier.unknown(app[VAULT], name)
+        return scram.Verifier.unsealed(app[VAULT], user.user_id, user.scram)
+
+    try:
+        exchange = scram.Exchange(_text(asked["initial"], "/initial"), verifier)
+    except scram.ScramError:
+        raise _malformed("/initial", "not a first message of SCRAM") from None
+    token = asked.get("trust_token")
+    trusted = (
+        user is not None
+        and token is not None
+        and sessions.trusted(app[DATABASE], hash_token(token), user.user_id, at)
+    )
+    login = Login(exchange=exchange, name=name, user=user, trusted=trusted, expires=at + LIFE)
+    app[TRIES].require(login.key, _address(request), now=at)
+    sasl_id = new_id(app, "s")
+    _keep(app[LOGINS], sasl_id, login, at)
+    return answer(request, {"sasl_id": sasl_id, "data": _encode(exchange.challenge)})
+
+
+@public
+async def step(request: web.Request) -> web.Response:
+    """Check the client's proof, and send the code of the second factor."""
+    app, at, asked = request.app, now(request.app), body(request, _STEP)
+    login = _take(request, asked["sasl_id"], Stage.PROOF)
+    app[TRIES].require(login.key, _address(request), now=at)
+    try:
+        final = login.exchange.prove(_text(asked["data"], "/data"))
+    except scram.ScramError:
+        final = None
+    if final is None or login.user is None:
+        app[TRIES].wrong(login.key, _address(request), now=at)
+        _audit(request, login, Code.CREDENTIALS_WRONG)
+        raise RasError(Code.CREDENTIALS_WRONG, "The account or the password is wrong")
+    _require_unchanged(app, login.user)
+    data: dict[str, Any] = {"data": _encode(final)}
+    if login.trusted:
+        return answer(request, data | {"next": "done"} | _logged_in(request, login, login.user))
+    await _send_code(app, login, login.user, _CODES_AFTER_PROOF, at)
+    login.stage = Stage.CODE
+    _keep(app[LOGINS], asked["sasl_id"], login, at)
+    methods = [login.user.account.type]
+    return answer(request, data | {"next": "second_factor", "methods": methods})
+
+
+@public
+async def send(request: web.Request) -> web.Response:
+    """Send another code for a login whose proof was right."""
+    app, at, asked = request.app, now(request.app), body(request, _SEND)
+    login = _take(request, asked["sasl_id"], Stage.CODE)
+    _keep(app[LOGINS], asked["sasl_id"], login, at)
+    user = _user(login, asked["method"])
+    await _send_code(app, login, user, _CODES_ON_DEMAND, at)
+    return answer(request)
+
+
+@public
+async def second_factor(request: web.Request) -> web.Response:
+    """Check the code, and give out the tokens."""
+    app, at, asked = request.app, now(request.app), body(request, _SECOND_FACTOR)
+    login = _take(request, asked["sasl_id"], Stage.CODE)
+    user = _user(login, asked["method"])
+    app[TRIES].require(login.key, _address(request), now=at)
+    if not hmac.compare_digest(login.code.encode(), asked["code"].encode()):
+        login.wrong_codes += 1
+        if login.wrong_codes < _WRONG_CODES:
+            _keep(app[LOGINS], asked["sasl_id"], login, at)
+        app[TRIES].wrong(login.key, _address(request), now=at)
+        _audit(request, login, Code.VERIFICATION_WRONG)
+        raise RasError(Code.VERIFICATION_WRONG, "The code is wrong")
+    _require_unchanged(app, user)
+    data = _logged_in(request, login, user)
+    if asked["trust"]:
+        data["trust_token"] = app[SESSIONS].trust(user.user_id, at)
+    return answer(request, data)
+
+
+def _logged_in(request: web.Request, login: Login, user: User) -> dict[str, Any]:
+    """Open a login for the user, and return its tokens."""
+    request.app[TRIES].right(login.key)
+    _audit(request, login, Code.OK)
+    return request.app[SESSIONS].open(user.user_id, now(request.app))
+
+
+async def _send_code(
+    app: web.Application, login: Login, user: User, allowed: rate.Rate, at: int
+) -> None:
+    """Send a new code, which holds for this login only."""
+    rate.check(app, (login.key, str(allowed.burst)), allowed)
+    login.code = codes.new_code(app[RANDOM])
+    login.expires = at + LIFE
+    await app[DELIVER](user.account.value, login.code)
+
+
+def _keep(logins: dict[str, Login], sasl_id: str, login: Login, at: int) -> None:
+    """Keep a login; those that have expired, or the oldest of too many, go."""
+    for known in [known for known, each in logins.items() if each.expires <= at]:
+        del logins[known]
+    if len(logins) >= _AT_ONCE:
+        del logins[next(iter(logins))]
+    logins[sasl_id] = login
+
+
+def _take(request: web.Request, sasl_id: str, stage: Stage) -> Login:
+    """Return a login that waits for this, and take it out: a step is made once."""
+    logins = request.app[LOGINS]
+    login = logins.get(sasl_id)
+    if login is None or login.stage is not stage or login.expires <= now(request.app):
+        raise RasError(Code.UNKNOWN, "There is no such login, or it has expired; begin again")
+    return logins.pop(sasl_id)
+
+
+def _user(login: Login, method: str) -> User:
+    """Return the user of a login, if he has this second factor."""
+    if login.user is None or login.user.account.type != method:
+        raise _malformed("/method", "not one of the methods of this login")
+    return login.user
+
+
+def _require_unchanged(app: web.Application, user: User) -> None:
+    """Refuse a user who has been locked, or has another password since the login began."""
+    current = accounts.user(app[DATABASE], user.user_id)
+    if current is None or current.scram != user.scram:
+        raise RasError(Code.CREDENTIALS_WRONG, "The account or the password is wrong")
+    if current.locked:
+        raise RasError(Code.TOO_MANY_TRIES, "The account is locked by the administrator")
+
+
+def _audit(request: web.Request, login: Login, result: Code) -> None:
+    """Write the end of a login to the audit; unknown accounts have no name there."""
+    who = f"user:{login.user.user_id}" if login.user else "user:unknown"
+    request.app[AUDIT].append("user.login", actor=who, object_=who, result=int(result))
+
+
+def _address(request: web.Request) -> str:
+    return f"address {request.remote}"
+
+
+def _encode(message: str) -> str:
+    return b64encode(message.encode()).decode()
+
+
+def _text(data: bytes, pointer: str) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        raise _malformed(pointer, "not UTF-8") from None
+
+
+def _malformed(pointer: str, what: str) -> RasError:
+    return RasError(Code.MALFORMED, "The body is not valid", errors=[(pointer, what)])
+
+
+ROUTES: Final = (
+    web.post("/v1/auth/sasl/start", start),
+    web.post("/v1/auth/sasl/step", step),
+    web.post("/v1/auth/second-factor/send", send),
+    web.post("/v1/auth/second-factor", second_factor),
+)

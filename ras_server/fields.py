@@ -1,0 +1,74 @@
+"""Validators of the fields of a body, beyond what probatio brings."""
+
+from base64 import b64decode
+import binascii
+from collections.abc import Callable
+import re
+from typing import Final
+
+import probatio
+
+_DEVICE_ID: Final = re.compile(r"[0-9A-Fa-f]{2}(?:[:-]?[0-9A-Fa-f]{2}){5}")
+
+
+def text(maximum: int, minimum: int = 1) -> Callable[[object], str]:
+    """Accept a string of so many characters."""
+
+    def validate(value: object) -> str:
+        if not isinstance(value, str):
+            raise probatio.Invalid("expected a string")
+        if not minimum <= len(value) <= maximum:
+            raise probatio.Invalid(f"expected {minimum} to {maximum} characters")
+        return value
+
+    return validate
+
+
+def integer(minimum: int, maximum: int) -> Callable[[object], int]:
+    """Accept an integer in a range; a boolean is none."""
+
+    def validate(value: object) -> int:
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise probatio.Invalid("expected an integer")
+        if not minimum <= value <= maximum:
+            raise probatio.Invalid(f"expected {minimum} to {maximum}")
+        return value
+
+    return validate
+
+
+def base64(minimum: int, maximum: int) -> Callable[[object], bytes]:
+    """Accept base64 of so many bytes, and return the bytes."""
+
+    def validate(value: object) -> bytes:
+        if not isinstance(value, str):
+            raise probatio.Invalid("expected base64")
+        try:
+            data = b64decode(value, validate=True)
+        except binascii.Error, ValueError:
+            raise probatio.Invalid("expected base64") from None
+        if not minimum <= len(data) <= maximum:
+            raise probatio.Invalid(f"expected {minimum} to {maximum} bytes")
+        return data
+
+    return validate
+
+
+def hexadecimal(minimum: int, maximum: int) -> Callable[[object], bytes]:
+    """Accept hexadecimal digits of so many bytes, and return the bytes."""
+
+    def validate(value: object) -> bytes:
+        if not isinstance(value, str) or re.fullmatch(r"(?:[0-9A-Fa-f]{2})*", value) is None:
+            raise probatio.Invalid("expected hexadecimal digits")
+        if not minimum <= len(value) // 2 <= maximum:
+            raise probatio.Invalid(f"expected {minimum} to {maximum} bytes")
+        return bytes.fromhex(value)
+
+    return validate
+
+
+def device_id(value: object) -> str:
+    """Accept a device id with or without separators, and return its 12 upper-case characters."""
+    if not isinstance(value, str) or _DEVICE_ID.fullmatch(value) is None:
+        raise probatio.Invalid("expected 12 hexadecimal characters")
+    return value.replace(":", "").replace("-", "").upper()

@@ -1,0 +1,82 @@
+"""A real server over HTTP, with a clock that the test moves and codes that the test reads."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+import time
+
+from aiohttp import ClientSession, web
+from aiohttp.test_utils import TestServer
+import pytest
+
+from ras_server.account.delivery import DELIVER
+from ras_server.app import create_app
+from ras_server.settings import Settings
+from ras_server.vault import Vault
+from tests.ras_server.client import Client, Outbox
+
+MASTER_KEY = bytes(range(32))
+
+
+class MovableClock:
+    """The time, and what a test adds to it."""
+
+    def __init__(self) -> None:
+        """Begin with the true time."""
+        self.ahead = 0.0
+
+    def __call__(self) -> float:
+        """Return Unix seconds."""
+        return time.time() + self.ahead
+
+    def move(self, seconds: float) -> None:
+        """Let time pass."""
+        self.ahead += seconds
+
+
+@pytest.fixture(autouse=True)
+def _sockets(socket_enabled: None) -> None:
+    """Let the tests of this folder open sockets."""
+
+
+@pytest.fixture
+def clock() -> MovableClock:
+    """Return the server's clock."""
+    return MovableClock()
+
+
+@pytest.fixture
+def outbox() -> Outbox:
+    """Return where the codes arrive."""
+    return Outbox()
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Return the settings of a server in a folder of its own."""
+    return Settings(folder=tmp_path)
+
+
+@pytest.fixture
+def app(settings: Settings, clock: MovableClock, outbox: Outbox) -> web.Application:
+    """Return the application of an empty server."""
+    app = create_app(settings, vault=Vault(MASTER_KEY), clock=clock)
+
+    async def deliver_here(app: web.Application) -> None:
+        app[DELIVER] = outbox.deliver
+
+    app.on_startup.append(deliver_here)
+    return app
+
+
+@pytest.fixture
+async def server(app: web.Application) -> AsyncIterator[TestServer]:
+    """Return the running server."""
+    async with TestServer(app) as server:
+        yield server
+
+
+@pytest.fixture
+async def client(server: TestServer, outbox: Outbox) -> AsyncIterator[Client]:
+    """Return a caller without login."""
+    async with ClientSession() as session:
+        yield Client(session, str(server.make_url("/")), outbox)
