@@ -1,6 +1,7 @@
 """A home in one process: Home Assistant, its radio, locks on the air, and their RAS."""
 
 from collections.abc import AsyncGenerator
+from pathlib import Path
 
 from homeassistant.core import HomeAssistant
 from homeassistant.setup import async_setup_component
@@ -8,6 +9,7 @@ import pytest
 
 from reference_devices.radio import RadioLink
 from tests.integration.radio import HomeRadio, home_radio
+from tests.integration.server import Ras, running_ras
 
 
 @pytest.fixture(autouse=True)
@@ -30,3 +32,10 @@ async def radio(
     await hass.async_block_till_done()
     async with home_radio(hass, air) as radio:
         yield radio
+
+
+@pytest.fixture
+async def ras(socket_enabled: None, tmp_path: Path) -> AsyncGenerator[Ras]:
+    """Return a running RAS at which Anna has an account."""
+    async with running_ras(tmp_path) as ras:
+        yield ras

@@ -1,0 +1,76 @@
+"""A real RAS on a loopback address, and a person with an account at it."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+import ssl
+import time
+from typing import Final
+
+from aiohttp import ClientSession, TCPConnector, web
+from aiohttp.test_utils import TestServer
+
+from ras_server.account.delivery import DELIVER
+from ras_server.app import create_app
+from ras_server.settings import Settings
+from ras_server.vault import Vault
+from tests.ras_server.client import PASSWORD, Client, Outbox
+
+ACCOUNT: Final = "anna@example.org"
+MASTER_KEY: Final = bytes(range(32))
+
+
+class MovableClock:
+    """The time, and what a test adds to it."""
+
+    def __init__(self) -> None:
+        """Begin with the true time."""
+        self.ahead = 0.0
+
+    def __call__(self) -> float:
+        """Return Unix seconds."""
+        return time.time() + self.ahead
+
+
+@dataclass(slots=True, kw_only=True)
+class Ras:
+    """A running RAS; `person` is Anna, who has an account and is logged in over HTTP."""
+
+    url: str
+    app: web.Application
+    clock: MovableClock
+    outbox: Outbox
+    person: Client
+    account: str = ACCOUNT
+    password: str = PASSWORD
+
+    @property
+    def code(self) -> str:
+        """Return the newest code that was sent to Anna."""
+        return self.outbox.code(self.account)
+
+
+@asynccontextmanager
+async def running_ras(
+    folder: Path, *, port: int = 0, tls: ssl.SSLContext | None = None
+) -> AsyncGenerator[Ras]:
+    """Run a RAS that keeps its data in the folder; a port other than 0 is used again."""
+    clock, outbox = MovableClock(), Outbox()
+    known = (folder / "ras.db").exists()
+    app = create_app(Settings(folder=folder), vault=Vault(MASTER_KEY), clock=clock)
+
+    async def deliver_here(app: web.Application) -> None:
+        app[DELIVER] = outbox.deliver
+
+    app.on_startup.append(deliver_here)
+    scheme = "http" if tls is None else "https"
+    server = TestServer(app, scheme=scheme, port=port or None)
+    await server.start_server(ssl=tls)
+    try:
+        async with ClientSession(connector=TCPConnector(ssl=False)) as session:
+            person = Client(session, str(server.make_url("/")), outbox)
+            await (person.log_in(ACCOUNT) if known else person.enter(ACCOUNT))
+            yield Ras(url=person.url, app=app, clock=clock, outbox=outbox, person=person)
+    finally:
+        await server.close()
