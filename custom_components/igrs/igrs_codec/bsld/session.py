@@ -50,9 +50,10 @@ class Authenticated(NamedTuple):
 
 
 class Answered(NamedTuple):
-    """An authentic answer to operate or status. time is lock time in seconds.
+    """An authentic answer to operate or status; time is lock time in seconds.
 
-    state, battery 0..100 and counter mean nothing if status is EXPIRED (state is None).
+    Battery 0..100 and event counter mean nothing without a state (status EXPIRED). rnd
+    is the random number of the request that it answers.
     """
 
     command: Command
@@ -60,16 +61,18 @@ class Answered(NamedTuple):
     state: LockState | None
     battery: int
     counter: int
+    rnd: bytes
     time: int
 
 
 class Moved(NamedTuple):
-    """The final state after a movement that this client asked for."""
+    """The final state after a movement that this client asked for (fields as Answered)."""
 
     status: Status
     state: LockState | None
     battery: int
     counter: int
+    rnd: bytes
     time: int
 
 
@@ -258,14 +261,14 @@ class ClientSession:
         self.confirmed = True
         if command is Command.OPERATE:
             self._memory.answered(answer.rnd)
-        return Answered(command, *answer[:4], time=frame.time)
+        return Answered(command, *answer, time=frame.time)
 
     def _moved(self, frame: Frame, _: Header) -> Moved:
         self._believe()
         answer = StateAnswer.from_bytes(frame.value)
         if not _contains(self._operated, answer.rnd):
             raise RefusedError(Reason.WRONG_ECHO)
-        return Moved(*answer[:4], time=frame.time)
+        return Moved(*answer, time=frame.time)
 
     def _version(self, frame: Frame, _: Header) -> Versioned:
         self._expect(Command.VERSION)
