@@ -25,12 +25,11 @@ from igrs_codec.bsld.advert import (
     scan_response,
 )
 
-from .radio import public_address
+from .radio import hang_up, public_address
 
 _LOGGER: Final = logging.getLogger(__name__)
 
 _TICK: Final = 1.0  # seconds; the timers of a lock count whole seconds
-_HANG_UP_TIMEOUT: Final = 2.0  # seconds until a controller that does not answer is given up
 
 
 class Lock(Protocol):
@@ -246,7 +245,7 @@ class Peripheral:
         self.lock.disconnect(link)
 
     def _hang_up(self, connection: Connection) -> None:
-        task = asyncio.create_task(_hang_up(connection))
+        task = asyncio.create_task(hang_up(connection))
         self._hanging_up.add(task)
         task.add_done_callback(self._hanging_up.discard)
 
@@ -257,11 +256,3 @@ class _NoPairing(PairingDelegate):
     @override
     async def accept(self) -> bool:
         return False
-
-
-async def _hang_up(connection: Connection) -> None:
-    """Send what waits, then disconnect; a connection that is already down will do."""
-    with suppress(BaseBumbleError, TimeoutError):
-        async with asyncio.timeout(_HANG_UP_TIMEOUT):
-            await connection.drain()
-            await connection.disconnect()

@@ -23,14 +23,15 @@ from typing import Final, override
 
 from bumble import hci, ll
 from bumble.controller import Controller
-from bumble.core import PhysicalTransport
-from bumble.device import Device
+from bumble.core import BaseBumbleError, PhysicalTransport
+from bumble.device import Connection, Device
 from bumble.host import Host
 from bumble.link import LocalLink
 from bumble.transport.common import AsyncPipeSink
 
 from igrs_codec.bsld.advert import local_name
 
+_HANG_UP_TIMEOUT: Final = 2.0  # seconds until a controller that does not answer is given up
 _RSSI: Final = -50  # dBm
 _ENHANCED_CONNECTION_COMPLETE: Final = 1 << (
     hci.HCI_LE_ENHANCED_CONNECTION_COMPLETE_EVENT - 1
@@ -48,6 +49,14 @@ _SCAN_RSP: Final = _ADV_IND | hci.HCI_LE_Extended_Advertising_Report_Event.Event
 def public_address(device: bytes) -> hci.Address:
     """Return the public Bluetooth address that is a device id (6 bytes)."""
     return hci.Address(device[::-1], hci.Address.PUBLIC_DEVICE_ADDRESS)
+
+
+async def hang_up(connection: Connection) -> None:
+    """Send what waits, then disconnect; a connection that is already down will do."""
+    with suppress(BaseBumbleError, TimeoutError):
+        async with asyncio.timeout(_HANG_UP_TIMEOUT):
+            await connection.drain()
+            await connection.disconnect()
 
 
 class RadioLink(LocalLink):

@@ -1,0 +1,358 @@
+"""The proxy over TCP, asked by the client library of Home Assistant."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from typing import Any
+
+from aioesphomeapi import APIClient, BluetoothProxyFeature
+from aioesphomeapi.core import BluetoothGATTAPIError
+from aioesphomeapi.model import BluetoothScannerMode, BluetoothScannerState
+import pytest
+
+from igrs_codec.bsld.advert import (
+    CMD_UUID,
+    INFO_UUID,
+    RSP_UUID,
+    SERVICE_UUID,
+    adv_ind,
+    scan_response,
+)
+from reference_devices.native_api import messages
+from reference_devices.peripheral import on_air
+from reference_devices.proxy import BluetoothProxy, Identity, serve_proxy
+from reference_devices.radio import RadioLink
+from tests.radio.parts import DEVICE, UNOWNED, EchoLock
+
+pytestmark = pytest.mark.usefixtures("socket_enabled")
+
+IDENTITY = Identity(name="virtual-radio", address=bytes.fromhex("02AABBCCDDEE"))
+FEATURES = BluetoothProxyFeature(0x7F)
+ADDRESS = int.from_bytes(DEVICE)
+ABSENT = ADDRESS ^ 1
+
+
+@pytest.fixture
+async def proxy(air: RadioLink) -> AsyncGenerator[BluetoothProxy]:
+    """Return a proxy with two slots, which gives up to connect soon."""
+    async with serve_proxy(
+        await air.radio(), IDENTITY, port=0, slots=2, connect_timeout=0.3
+    ) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+async def api(proxy: BluetoothProxy) -> AsyncGenerator[APIClient]:
+    """Return a connected client."""
+    client = APIClient("127.0.0.1", proxy.port, None)
+    await client.connect(login=True)
+    yield client
+    await client.disconnect()
+
+
+class Connection:
+    """What the proxy tells of one connection."""
+
+    def __init__(self, api: APIClient, address: int = ADDRESS) -> None:
+        self.api = api
+        self.address = address
+        self.told: asyncio.Queue[tuple[bool, int, int]] = asyncio.Queue()
+
+    async def open(self) -> tuple[bool, int, int]:
+        """Connect, and return connected, MTU and error."""
+        await self.api.bluetooth_device_connect(
+            self.address,
+            lambda *state: self.told.put_nowait(state),
+            feature_flags=FEATURES,
+            address_type=0,
+        )
+        return await self.told.get()
+
+    async def handles(self) -> dict[str, int]:
+        """Return the handles of the characteristics of the lock, and of the CCCD of RSP."""
+        services = (await self.api.bluetooth_gatt_get_services(self.address)).services
+        (service,) = [one for one in services if one.uuid == SERVICE_UUID]
+        found = {one.uuid: one.handle for one in service.characteristics}
+        (rsp,) = [one for one in service.characteristics if one.uuid == RSP_UUID]
+        (cccd,) = rsp.descriptors
+        return found | {"cccd": cccd.handle}
+
+
+class Slots:
+    """What the proxy tells of its slots."""
+
+    def __init__(self, api: APIClient) -> None:
+        self.told: asyncio.Queue[tuple[int, int, list[int]]] = asyncio.Queue()
+        api.subscribe_bluetooth_connections_free(lambda *slots: self.told.put_nowait(slots))
+
+
+async def test_device_info(api: APIClient) -> None:
+    """The proxy says its name, its address and that it can do all but set parameters."""
+    info = await api.device_info()
+
+    assert (info.name, info.mac_address) == ("virtual-radio", "02:AA:BB:CC:DD:EE")
+    assert info.bluetooth_mac_address == info.mac_address
+    assert info.bluetooth_proxy_feature_flags == FEATURES
+    assert await api.list_entities_services() == ([], [])
+
+
+async def test_scanner_state(api: APIClient) -> None:
+    """The state of the scanner follows a subscription at once, and each change of mode."""
+    told: asyncio.Queue[Any] = asyncio.Queue()
+    api.subscribe_bluetooth_scanner_state(told.put_nowait)
+    api.subscribe_bluetooth_le_raw_advertisements(lambda _: None)
+    first = await told.get()
+    api.bluetooth_scanner_set_mode(BluetoothScannerMode.ACTIVE)
+    second = await told.get()
+
+    assert first.state == second.state == BluetoothScannerState.RUNNING
+    assert (first.mode, second.mode) == (BluetoothScannerMode.PASSIVE, BluetoothScannerMode.ACTIVE)
+
+
+@pytest.mark.usefixtures("peripheral")
+async def test_adverts(api: APIClient) -> None:
+    """Adverts come raw; the name comes too while the proxy scans actively."""
+    heard: asyncio.Queue[Any] = asyncio.Queue()
+
+    def hear(message: Any) -> None:
+        for one in message.advertisements:
+            heard.put_nowait(one)
+
+    api.subscribe_bluetooth_le_raw_advertisements(hear)
+    first, second = await heard.get(), await heard.get()
+    assert first.data == second.data == adv_ind(UNOWNED)
+    assert (first.address, first.address_type) == (ADDRESS, 0)
+
+    api.bluetooth_scanner_set_mode(BluetoothScannerMode.ACTIVE)
+    async with asyncio.timeout(1):
+        while (await heard.get()).data != scan_response(DEVICE):
+            pass
+
+
+@pytest.mark.usefixtures("peripheral")
+async def test_adverts_until_unsubscribed(api: APIClient) -> None:
+    """A client that unsubscribed is sent no more adverts."""
+    heard: asyncio.Queue[Any] = asyncio.Queue()
+    unsubscribe = api.subscribe_bluetooth_le_raw_advertisements(heard.put_nowait)
+    await heard.get()
+    unsubscribe()
+    await api.device_info()  # the proxy has taken the message before this one
+    still = asyncio.Event()
+    api._get_connection().add_message_callback(
+        lambda _: still.set(), (messages.BluetoothLERawAdvertisementsResponse,)
+    )
+
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(still.wait(), 0.1)
+
+
+@pytest.mark.usefixtures("peripheral")
+async def test_exchange(api: APIClient, lock: EchoLock) -> None:
+    """Services, reads, writes of both kinds, descriptor and notifications get through."""
+    connection = Connection(api)
+    assert await connection.open() == (True, 517, 0)
+    handles = await connection.handles()
+    received: asyncio.Queue[bytes] = asyncio.Queue()
+    await api.bluetooth_gatt_start_notify(
+        ADDRESS, handles[RSP_UUID], lambda _, data: received.put_nowait(bytes(data))
+    )
+    assert not lock.log
+    await api.bluetooth_gatt_write_descriptor(ADDRESS, handles["cccd"], b"\1\0")
+    for number in range(10):
+        await api.bluetooth_gatt_write(
+            ADDRESS, handles[CMD_UUID], bytes([number]), response=number % 5 == 0
+        )
+
+    assert await received.get() == b"hello"
+    assert [await received.get() for _ in range(10)] == [bytes([n]) for n in range(10)]
+    assert await api.bluetooth_gatt_read(ADDRESS, handles[INFO_UUID]) == b"link 1"
+    assert await api.bluetooth_gatt_read_descriptor(ADDRESS, handles["cccd"]) == b"\1\0"
+
+    await api.bluetooth_device_disconnect(ADDRESS)
+    assert await lock.down.get() == 1
+
+
+@pytest.mark.usefixtures("peripheral")
+async def test_att_error(api: APIClient) -> None:
+    """An error of the device comes with its code, and the connection stays."""
+    connection = Connection(api)
+    await connection.open()
+
+    with pytest.raises(BluetoothGATTAPIError) as error:
+        await api.bluetooth_gatt_read(ADDRESS, 0x4711)
+
+    assert (error.value.error.error, error.value.error.handle) == (1, 0x4711)
+    assert connection.told.empty()
+
+
+async def _read(api: APIClient) -> None:
+    await api.bluetooth_gatt_read(ADDRESS, 3)
+
+
+async def _services(api: APIClient) -> None:
+    await api.bluetooth_gatt_get_services(ADDRESS)
+
+
+async def _notify(api: APIClient) -> None:
+    await api.bluetooth_gatt_start_notify(ADDRESS, 3, lambda *_: None)
+
+
+@pytest.mark.parametrize("request_", [_read, _services, _notify])
+async def test_not_connected(api: APIClient, request_: Callable[[APIClient], Any]) -> None:
+    """A request for a device that is not connected is answered -1."""
+    with pytest.raises(BluetoothGATTAPIError) as error:
+        await request_(api)
+
+    assert error.value.error.error == -1
+
+
+async def test_out_of_range(api: APIClient) -> None:
+    """A device that is not heard ends the attempt with an error, and the slot is free again."""
+    slots = Slots(api)
+
+    assert await slots.told.get() == (2, 2, [])
+    assert await Connection(api, ABSENT).open() == (False, 0, 0x3E)
+    assert await slots.told.get() == (1, 2, [ABSENT])
+    assert await slots.told.get() == (2, 2, [])
+
+
+async def test_give_up(api: APIClient, air: RadioLink) -> None:
+    """A disconnect while connecting ends the attempt at the radio: no ghost comes up later."""
+    attempt = asyncio.create_task(Connection(api).open())
+    slots = Slots(api)
+    while (await slots.told.get())[0] != 1:
+        pass
+    await api.bluetooth_device_disconnect(ADDRESS)
+    assert await attempt == (False, 0, 0)
+    assert await slots.told.get() == (2, 2, [])
+
+    lock = EchoLock()
+    async with on_air(lock, await air.radio(DEVICE)):
+        await asyncio.sleep(0.05)  # several adverts
+        assert not lock.links
+
+
+async def test_disconnect_of_nothing(api: APIClient) -> None:
+    """A disconnect of a device that is not connected is answered, not left to time out."""
+    async with asyncio.timeout(1):
+        await api.bluetooth_device_disconnect(ADDRESS)
+
+
+async def test_slots_exhausted(api: APIClient, air: RadioLink) -> None:
+    """Of three locks at two slots the third is refused at once, until one hangs up."""
+    devices = [DEVICE[:-1] + bytes([number]) for number in range(3)]
+    locks = [EchoLock(device) for device in devices]
+    radios = [await air.radio(device) for device in devices]
+    async with (
+        on_air(locks[0], radios[0]),
+        on_air(locks[1], radios[1]),
+        on_air(locks[2], radios[2]),
+    ):
+        first, second, third = [Connection(api, int.from_bytes(one)) for one in devices]
+        assert (await first.open())[0]
+        assert (await second.open())[0]
+        assert await third.open() == (False, 0, 128)
+
+        await api.bluetooth_device_disconnect(first.address)
+        assert (await third.open())[0]
+
+
+async def test_lock_killed(api: APIClient, air: RadioLink, lock: EchoLock) -> None:
+    """A lock whose power is cut while connected ends the connection with its reason."""
+    radio = await air.radio(DEVICE)
+    slots = Slots(api)
+    async with on_air(lock, radio):
+        connection = Connection(api)
+        await connection.open()
+        air.vanish(radio)
+
+        assert await connection.told.get() == (False, 0, 0x08)
+    told = [await slots.told.get() for _ in range(3)]
+    assert told == [(2, 2, []), (1, 2, [ADDRESS]), (2, 2, [])]
+
+
+@pytest.mark.usefixtures("peripheral")
+async def test_client_killed(proxy: BluetoothProxy, lock: EchoLock) -> None:
+    """A client that goes away without a word loses its connections, and frees their slots."""
+    client = APIClient("127.0.0.1", proxy.port, None)
+    await client.connect(login=True)
+    await Connection(client).open()
+    await client.disconnect(force=True)
+
+    assert await lock.down.get() == 1
+
+
+@pytest.mark.usefixtures("peripheral")
+async def test_two_clients(proxy: BluetoothProxy, api: APIClient) -> None:
+    """A device belongs to the client that connected it: another is refused."""
+    other = APIClient("127.0.0.1", proxy.port, None)
+    await other.connect(login=True)
+    mine = Connection(api)
+    await mine.open()
+
+    assert await Connection(other).open() == (False, 0, 128)
+    await other.bluetooth_device_disconnect(ADDRESS)
+    await other.disconnect()
+    assert await api.bluetooth_gatt_read(ADDRESS, (await mine.handles())[INFO_UUID]) == b"link 1"
+
+
+@pytest.mark.usefixtures("peripheral")
+async def test_no_pairing(api: APIClient) -> None:
+    """Pairing is answered, and refused; a cache to clear there is none."""
+    await Connection(api).open()
+
+    assert not (await api.bluetooth_device_pair(ADDRESS)).paired
+    assert not (await api.bluetooth_device_unpair(ADDRESS)).success
+    assert (await api.bluetooth_device_clear_cache(ADDRESS)).success
+
+
+@pytest.mark.usefixtures("peripheral")
+async def test_restart(air: RadioLink, lock: EchoLock) -> None:
+    """A stopped proxy drops its clients and connections; started again it serves anew."""
+    stopped = asyncio.Event()
+
+    async def on_stop(expected_disconnect: bool) -> None:  # noqa: FBT001 (the library's form)
+        del expected_disconnect
+        stopped.set()
+
+    async with serve_proxy(await air.radio(), IDENTITY, port=0) as proxy:
+        port = proxy.port
+        client = APIClient("127.0.0.1", port, None)
+        await client.connect(on_stop=on_stop, login=True)
+        await Connection(client).open()
+    await stopped.wait()
+    assert await lock.down.get() == 1
+
+    async with serve_proxy(await air.radio(), IDENTITY, port=port):
+        await client.connect(login=True)
+        assert (await Connection(client).open())[0]
+        await client.disconnect()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(b"\x01\x00\x00", id="encrypted"),
+        pytest.param(b"\x00\xff\xff\xff\xff\xff", id="endless number"),
+        pytest.param(b"\x00\xff\xff\x7f\x01", id="too long"),
+        pytest.param(b"\x00\x02\x01\xff\xff", id="not protobuf"),
+    ],
+)
+async def test_not_the_api(proxy: BluetoothProxy, data: bytes) -> None:
+    """A client that does not speak the plaintext API is cut off, and nobody else."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", proxy.port)
+    writer.write(data)
+
+    assert await reader.read() == b""
+    writer.close()
+    client = APIClient("127.0.0.1", proxy.port, None)
+    await client.connect(login=True)
+    await client.disconnect()
+
+
+async def test_unknown_message(proxy: BluetoothProxy) -> None:
+    """A message of a later API is passed over."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", proxy.port)
+    writer.write(b"\x00\x01\xe7\x07!" + b"\x00\x00\x07")
+
+    assert await reader.readexactly(3) == b"\x00\x00\x08"
+    writer.close()
