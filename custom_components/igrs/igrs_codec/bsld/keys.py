@@ -6,7 +6,7 @@ keeps a key. Every function raises KeyMaterialError for a key of the wrong size 
 DeviceIdError for a device id that is not 6 bytes.
 """
 
-from string import hexdigits
+import re
 from struct import Struct
 from typing import Final
 
@@ -33,7 +33,10 @@ RE_KEY_NONCE_SIZE: Final = 8
 CHECK_VALUE_SIZE: Final = 4
 
 _U32: Final = Struct(">I")
-_HEX: Final = frozenset(hexdigits)
+_DEVICE_ID: Final = re.compile(
+    r"[0-9A-Fa-f]{2}(?P<between>[:-]?)(?:[0-9A-Fa-f]{2}(?P=between)){4}[0-9A-Fa-f]{2}"
+)
+_SEPARATORS: Final = str.maketrans("", "", ":-")
 
 
 def cmac(key: bytes, data: bytes) -> bytes:
@@ -51,10 +54,10 @@ def kdf(key: bytes, label: bytes, context: bytes) -> bytes:
 
 
 def device_id_from_text(text: str) -> bytes:
-    """Return the 6 bytes of 12 hexadecimal characters in either case."""
-    if len(text) != 2 * DEVICE_ID_SIZE or not _HEX.issuperset(text):
+    """Return the 6 bytes of 12 hexadecimal characters, or of pairs joined by : or -."""
+    if _DEVICE_ID.fullmatch(text) is None:
         raise DeviceIdError("a device id has 12 hexadecimal characters")
-    return bytes.fromhex(text)
+    return bytes.fromhex(text.translate(_SEPARATORS))
 
 
 def device_id_to_text(device: bytes) -> str:
