@@ -1,7 +1,7 @@
 """A real Home Assistant, set up through its public interfaces: REST and WebSocket."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 import json
 from pathlib import Path
@@ -190,9 +190,21 @@ class HomeAssistant:
         """Fill the form that a flow shows, and return what comes next."""
         return await self.post(f"/api/config/config_entries/flow/{flow_id}", form)
 
-    async def states(self, entity_id: str) -> Any:
+    async def state(self, entity_id: str) -> str:
         """Return the state of an entity."""
-        return await self.get(f"/api/states/{entity_id}")
+        state: str = (await self.get(f"/api/states/{entity_id}"))["state"]
+        return state
+
+    async def until_state(self, entity_id: str, states: Collection[str], seconds: float) -> str:
+        """Return the state of an entity as soon as it is one of these."""
+
+        def look(event: Any) -> str | None:
+            added = event.get("a", {}).get(entity_id)
+            changed = event.get("c", {}).get(entity_id, {}).get("+")
+            state = (added or changed or {}).get("s")
+            return state if state in states else None
+
+        return await self.until("subscribe_entities", look, seconds, entity_ids=[entity_id])
 
     async def act(self, action: str, entity_id: str) -> None:
         """Perform an action on an entity, or raise RefusedError."""

@@ -1,0 +1,78 @@
+"""The command line of the demo: script/demo."""
+
+import argparse
+import asyncio
+from contextlib import suppress
+from pathlib import Path
+import shutil
+import signal
+import sys
+import time
+from typing import Final
+
+from . import namespace
+from .check import run_checks
+from .home import ACCOUNT, ACCOUNT_PASSWORD, HASS_PORT, PASSWORD, USER, home, set_up
+from .processes import ProcessError
+
+FOLDER: Final = Path(__file__).resolve().parent.parent / ".demo"
+RADIO_DELAY: Final = 0.02  # seconds; about what a packet takes over a proxy
+
+
+def arguments() -> argparse.Namespace:
+    """Return what was asked for."""
+    parser = argparse.ArgumentParser(prog="script/demo", description=__doc__)
+    parser.add_argument("--check", action="store_true", help="do everything once, say if it held")
+    parser.add_argument("--reset", action="store_true", help="forget the home, and begin anew")
+    return parser.parse_args()
+
+
+async def stay(folder: Path) -> None:
+    """Run the home until Ctrl-C."""
+    started = time.monotonic()
+    print("Starting the RAS, three locks and Home Assistant ...", flush=True)
+    async with home(folder, hop_delay=RADIO_DELAY) as running:
+        await set_up(running)
+        print(f"Ready after {time.monotonic() - started:.0f} s.\n")
+        print(f"  Home Assistant  http://127.0.0.1:{HASS_PORT}   user {USER}, password {PASSWORD}")
+        print(f"  Account         {ACCOUNT}, password {ACCOUNT_PASSWORD}")
+        print("\nAt a door:")
+        for door in running.doors:
+            act = f".venv/bin/bsld act --folder {folder / 'locks'} {door.device_id}"
+            print(f"  {door.name:14}  {act} knob unlock")
+        print("\nCtrl-C ends it; the next start finds the home as it was.", flush=True)
+        await asyncio.Event().wait()
+
+
+async def check(folder: Path) -> bool:
+    """Run a new home once, and return whether everything held."""
+    shutil.rmtree(folder, ignore_errors=True)
+    started = time.monotonic()
+    async with home(folder) as running:
+        held = await run_checks(running, time.monotonic() - started)
+    verdict = "All of it held" if held else f"NOT all of it held; the logs are in {folder}"
+    print(f"{verdict}: {time.monotonic() - started:.0f} s")
+    return held
+
+
+def main() -> int:
+    """Run the demo and return its exit status."""
+    asked = arguments()
+    if asked.check and not namespace.is_private():
+        namespace.main([sys.executable, "-m", "demo", *sys.argv[1:]])
+    if asked.reset:
+        shutil.rmtree(FOLDER, ignore_errors=True)
+    try:
+        if asked.check:
+            return 0 if asyncio.run(check(FOLDER / "check")) else 1
+        with suppress(KeyboardInterrupt):
+            asyncio.run(stay(FOLDER / "home"))
+    except ProcessError as err:
+        print(err, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    sys.exit(main())
