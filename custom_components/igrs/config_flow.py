@@ -50,7 +50,13 @@ from .discovery import (
     latest,
 )
 from .flow_errors import CONF_ACCOUNT, CONF_SETUP_CODE, FORM_ERRORS, Problem, problem
-from .login import async_log_in, async_log_out, async_register_gateway, async_second_factor
+from .login import (
+    async_log_in,
+    async_log_out,
+    async_register_gateway,
+    async_renew_gateway,
+    async_second_factor,
+)
 from .ras import RasClient, async_shown_fingerprint, is_acceptable_url
 from .ras_errors import Code, RasCertificateError, RasError
 from .subentry_flow import SETUP_CODE_FIELD, LockSubentryFlow
@@ -269,7 +275,7 @@ class IgrsConfigFlow(ConfigFlow, domain=DOMAIN):
             try:
                 return await self._async_finish(
                     await async_second_factor(
-                        self._ras, self._login, user_input[CONF_METHOD], user_input[CONF_CODE]
+                        self._ras, self._login, user_input[CONF_METHOD], user_input[CONF_CODE].strip()
                     )
                 )
             except RasError as err:

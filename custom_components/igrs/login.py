@@ -13,10 +13,11 @@ from homeassistant.const import __version__
 
 from .answers import AccessToken, GatewayCredentials, Json, SecondFactor, read
 from .ras import RasClient
-from .ras_errors import RasError
+from .ras_errors import Code, RasError, RasRefusedError
 from .scram import NONCE_SIZE, client_final, client_first, verify_server
 
 MECHANISM: Final = "SCRAM-SHA-256"
+NAME_LENGTH: Final = 100  # characters of a gateway's name
 
 
 async def async_log_in(ras: RasClient, account: str, password: str) -> SecondFactor:
@@ -57,8 +58,22 @@ async def async_register_gateway(
     ras: RasClient, token: AccessToken, name: str
 ) -> GatewayCredentials:
     """Make this Home Assistant a gateway of the account."""
+    name = name[:NAME_LENGTH] or "Home Assistant"
     body = {"name": name, "kind": "home_assistant", "version": __version__}
     data = await ras.call("POST", "gateways", body, token=token.token)
+    return read(GatewayCredentials.from_json, data)
+
+
+async def async_renew_gateway(
+    ras: RasClient, token: AccessToken, gateway_id: str, name: str
+) -> GatewayCredentials:
+    """Give the gateway a new secret; if the RAS has removed it, make another."""
+    try:
+        data = await ras.call("POST", f"gateways/{gateway_id}/rotate", token=token.token)
+    except RasRefusedError as err:
+        if err.code != Code.RESOURCE_UNKNOWN:
+            raise
+        return await async_register_gateway(ras, token, name)
     return read(GatewayCredentials.from_json, data)
 
 

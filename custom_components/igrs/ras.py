@@ -245,15 +245,6 @@ class GatewayClient(RasClient):
         data = await self._ask("POST", path, {"seen": list(seen)})
         return read(lambda data: [Sighting.from_json(item) for item in data["seen"]], data)
 
-    async def rotate_secret(self) -> GatewayCredentials:
-        """Return new credentials; the old secret works five more minutes (ras_api 4)."""
-        data = await self._ask("POST", f"gateways/{self.gateway_id}/rotate")
-        self._credentials = read(
-            lambda data: GatewayCredentials.from_json({"gateway_id": self.gateway_id, **data}),
-            data,
-        )
-        return self._credentials
-
     async def devices(self) -> list[DeviceInfo]:
         """Return all devices of the account (ras_api 5)."""
         found: list[DeviceInfo] = []
