@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
 import logging
+import time
 from typing import Final, Protocol, override
 
 from bumble import att, hci
@@ -29,7 +30,8 @@ from .radio import hang_up, public_address
 
 _LOGGER: Final = logging.getLogger(__name__)
 
-_TICK: Final = 1.0  # seconds; the timers of a lock count whole seconds
+_LONGEST_WAIT: Final = 1.0  # seconds between two looks at the timers of a lock
+_SHORTEST_WAIT: Final = 0.01
 
 
 class Lock(Protocol):
@@ -68,6 +70,9 @@ class Lock(Protocol):
     def read_info(self, link: int) -> bytes:
         """Return the value of INFO for this link."""
 
+    def next_deadline(self) -> float:
+        """Return when tick() has something to do, on the lock's clock."""
+
     def tick(self) -> None:
         """Let the timers act that are due."""
 
@@ -76,17 +81,20 @@ class Lock(Protocol):
 
 
 @asynccontextmanager
-async def on_air(lock: Lock, device: Device) -> AsyncGenerator[Peripheral]:
+async def on_air(
+    lock: Lock, device: Device, *, clock: Callable[[], float] = time.monotonic
+) -> AsyncGenerator[Peripheral]:
     """Serve a lock at a new, powered device until the context ends.
 
-    The device needs the id of the lock as its public address, or as its random address.
+    The device needs the id of the lock as its public address, or as its random address; the
+    clock is the one that the lock was given, in seconds.
     """
     own_address_type = (
         hci.OwnAddressType.PUBLIC
         if device.public_address == public_address(lock.device)
         else hci.OwnAddressType.RANDOM
     )
-    peripheral = Peripheral(lock, device, own_address_type)
+    peripheral = Peripheral(lock, device, own_address_type, clock)
     running = asyncio.create_task(peripheral.run())
     try:
         yield peripheral
@@ -98,8 +106,15 @@ async def on_air(lock: Lock, device: Device) -> AsyncGenerator[Peripheral]:
 class Peripheral:
     """One lock at one Bluetooth device; see on_air."""
 
-    def __init__(self, lock: Lock, device: Device, own_address_type: hci.OwnAddressType) -> None:
+    def __init__(
+        self,
+        lock: Lock,
+        device: Device,
+        own_address_type: hci.OwnAddressType,
+        clock: Callable[[], float],
+    ) -> None:
         self.lock = lock
+        self._clock = clock
         self._device = device
         self._own_address_type = own_address_type
         self._connections: dict[int, Connection] = {}
@@ -148,8 +163,9 @@ class Peripheral:
                 if self._news.is_set() or not self._device.is_advertising:
                     self._news.clear()
                     await self._advertise()
+                wait = self.lock.next_deadline() - self._clock()
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(_TICK):
+                    async with asyncio.timeout(min(max(wait, _SHORTEST_WAIT), _LONGEST_WAIT)):
                         await self._news.wait()
                 self.lock.tick()
         finally:

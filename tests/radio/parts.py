@@ -6,6 +6,8 @@ answers a packet with the same packet, so that a test of the radio fails for the
 
 import asyncio
 from collections.abc import Callable
+import math
+import time
 from typing import Final
 
 from bumble.core import UUID
@@ -32,6 +34,8 @@ class EchoLock:
         self.on_notify: Callable[[int, bytes], None]
         self.on_close: Callable[[int], None]
         self.on_advert: Callable[[], None]
+        self.deadline = math.inf
+        self.rang: asyncio.Queue[float] = asyncio.Queue()
         self._free = set(range(1, links + 1))
 
     def service_data(self) -> bytes:
@@ -71,8 +75,15 @@ class EchoLock:
         """Tell the link."""
         return b"link %d" % link
 
+    def next_deadline(self) -> float:
+        """Say when the test set a timer."""
+        return self.deadline
+
     def tick(self) -> None:
-        """Have no timers."""
+        """Tell when a timer was due."""
+        if time.monotonic() >= self.deadline:
+            self.rang.put_nowait(time.monotonic() - self.deadline)
+            self.deadline = math.inf
 
     def power_cycle(self) -> None:
         """Boot."""

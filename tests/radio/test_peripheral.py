@@ -1,6 +1,7 @@
 """A lock on the air, seen from a real GATT client."""
 
 import asyncio
+import time
 
 from bumble.core import UUID
 from bumble.device import Device
@@ -193,3 +194,11 @@ async def test_stops_and_starts(air: RadioLink, central: Device, lock: EchoLock)
 
     async with on_air(lock, await air.radio(lock.device)):
         await Client.connect(central)
+
+
+async def test_timers(lock: EchoLock, peripheral: Peripheral) -> None:
+    """A timer of the lock rings when it is due, not at the next full second."""
+    lock.deadline = time.monotonic() + 0.05
+    peripheral.lock.on_advert()
+
+    assert await lock.rang.get() < 0.2
