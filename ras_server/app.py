@@ -54,6 +54,7 @@ def create_app(
     app[RUNNING] = set()
     app[LIMITER] = Limiter()
     app.add_routes(ROUTES)
+    app.on_shutdown.append(message.close_sockets)
     app.on_response_prepare.append(plain_headers)
     app.cleanup_ctx.extend((open_database, message.context, account.context, set_up_devices))
     return app

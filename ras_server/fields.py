@@ -67,6 +67,17 @@ def hexadecimal(minimum: int, maximum: int) -> Callable[[object], bytes]:
     return validate
 
 
+def pattern(expression: re.Pattern[str], expected: str) -> Callable[[object], str]:
+    """Accept a string that is as a whole of this form."""
+
+    def validate(value: object) -> str:
+        if not isinstance(value, str) or expression.fullmatch(value) is None:
+            raise probatio.Invalid(f"expected {expected}")
+        return value
+
+    return validate
+
+
 def device_id(value: object) -> str:
     """Accept a device id with or without separators, and return its 12 upper-case characters."""
     if not isinstance(value, str) or _DEVICE_ID.fullmatch(value) is None:

@@ -21,12 +21,22 @@ LARGE_BODY_SIZE: Final = 1024 * 1024  # bytes
 _DEPTH: Final = 16  # of JSON
 _TIME_TOLERANCE: Final = 60  # seconds
 REQUEST_TIMEOUT: Final = 25  # seconds
-_MID: Final = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
+MID_PATTERN: Final = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
 _READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _HEADERS: Final = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 LARGE: Final[set[Handler]] = set()
 """The handlers that take a body of up to 1 MiB."""
+
+
+LONG_LIVED: Final[set[Handler]] = set()
+"""The handlers that may take longer than 25 s."""
+
+
+def long_lived[H: Handler](handler: H) -> H:
+    """Let a handler take as long as it wants."""
+    LONG_LIVED.add(handler)
+    return handler
 
 
 def large_body[H: Handler](handler: H) -> H:
@@ -98,9 +108,10 @@ def pointer(path: Sequence[Any]) -> str:
 async def tell_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Answer every error, also those of the framework, with the body of 2.1."""
     given = request.headers.get("Mid", "")
-    request[MID] = given if _MID.fullmatch(given) else new_mid(request.app)
+    request[MID] = given if MID_PATTERN.fullmatch(given) else new_mid(request.app)
+    limit = None if request.match_info.handler in LONG_LIVED else REQUEST_TIMEOUT
     try:
-        async with asyncio.timeout(REQUEST_TIMEOUT):
+        async with asyncio.timeout(limit):
             return await handler(request)
     except RasError as err:
         return refusal(request, err)
@@ -136,7 +147,7 @@ async def read_body(request: web.Request, handler: Handler) -> web.StreamRespons
         raise web.HTTPRequestEntityTooLarge(limit, len(raw))
     fields = parse(raw) if raw else {}
     mid = fields.get("mid") or request.headers.get("Mid")
-    if not isinstance(mid, str) or not _MID.fullmatch(mid):
+    if not isinstance(mid, str) or not MID_PATTERN.fullmatch(mid):
         raise RasError(Code.MALFORMED, "mid must be a ULID", errors=[("/mid", "not a ULID")])
     request[MID] = mid
     request[BODY] = fields

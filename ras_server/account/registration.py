@@ -17,7 +17,9 @@ from ..web import answer, body, schema
 from . import codes, names, scram
 from .sessions import SESSIONS
 
-LOCALE: Final = probatio.Match(re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,3}\Z"))
+LOCALE: Final = fields.pattern(
+    re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,3}"), "a language tag"
+)
 NAME: Final = fields.text(100)
 
 _VERIFICATION: Final = schema(

@@ -7,12 +7,18 @@ from typing import Final
 from aiohttp import web
 
 from ..keys import DATABASE, new_mid, now
-from .push import PUSH, Push
+from . import socket
+from .push import LEAVING, PUSH, Push
 
-ROUTES: Final[tuple[web.RouteDef, ...]] = ()
+ROUTES: Final = socket.ROUTES
 
 
 async def context(app: web.Application) -> AsyncIterator[None]:
     """Keep the connections while the server runs."""
     app[PUSH] = Push(app[DATABASE], partial(now, app), partial(new_mid, app))
     yield
+
+
+async def close_sockets(app: web.Application) -> None:
+    """Tell everybody that this node is leaving."""
+    app[PUSH].close_where(lambda _: True, LEAVING)

@@ -1,19 +1,27 @@
 """Message push from the RAS to its clients (clause 7.7, Table 2; contents: project profile, 9)."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections import deque
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from aiohttp import web
 import orjson
 
-from ..principal import Principal
-from ..store import messages
+from ..errors import Code, RasError
+from ..principal import Kind, Principal
+from ..store import gateways, messages
 from ..store.db import Database
 
 SCHEMA: Final = 1
-
+KEPT: Final = 7 * 24 * 3600  # seconds
+REVOKED: Final = 4401  # close codes
+REPLACED: Final = 4409
+LEAVING: Final = 4503
+RESPONSE: Final = 2  # mi
+PRESENCE: Final = 10  # mi
+_REMEMBERED: Final = 256  # mids per sender
 
 type MessageHandler = Callable[[dict[str, Any], Principal], Awaitable[None]]
 """Takes an incoming envelope, whose `src` is its authenticated sender, and the sender."""
@@ -24,6 +32,7 @@ class Connection:
     """A live socket of a receiver; its writer is woken when there is something to send."""
 
     principal: Principal
+    acked: int
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     close_code: int | None = None
 
@@ -43,8 +52,10 @@ class Push:
         self._database = database
         self._now = now
         self._new_mid = new_mid
-        self._connections: dict[str, set[Connection]] = {}
+        self._connections: dict[str, list[Connection]] = {}
         self._handlers: dict[int, MessageHandler] = {}
+        self._asked: dict[tuple[str, str], asyncio.Future[dict[str, Any]]] = {}
+        self._seen: dict[str, deque[str]] = {}
 
     def on(self, mi: int, handler: MessageHandler) -> None:
         """Hand the incoming messages of one kind to a handler."""
@@ -69,6 +80,7 @@ class Push:
         where the same message goes to another gateway.
         """
         mid = mid or self._new_mid()
+        at = self._now()
         with self._database.write(durable=False):
             seq = messages.next_seq(self._database, dst)
             envelope = {
@@ -76,7 +88,7 @@ class Push:
                 "mid": mid,
                 "re": re,
                 "seq": seq,
-                "ts": self._now(),
+                "ts": at,
                 "src": src,
                 "dst": dst,
                 "via": via,
@@ -85,23 +97,88 @@ class Push:
                 "ack": ack,
                 "body": body,
             }
-            messages.add(self._database, dst, seq, self._now(), orjson.dumps(envelope))
+            messages.add(self._database, dst, seq, at, orjson.dumps(envelope))
             self._database.after_commit(lambda: self._wake(dst))
         return mid
+
+    async def ask(
+        self,
+        dst: str,
+        mi: int,
+        body: dict[str, Any],
+        *,
+        src: str,
+        timeout: float,  # noqa: ASYNC109 - a deadline of the protocol, not of the caller
+        dt: str = "lock",
+        mid: str | None = None,
+    ) -> dict[str, Any]:
+        """Send a message, and return the body of its answer (mi 2), or raise TimeoutError."""
+        mid = mid or self._new_mid()
+        answered = self._asked[dst, mid] = asyncio.get_running_loop().create_future()
+        try:
+            async with asyncio.timeout(timeout):
+                self.publish(dst, mi, body, src=src, dt=dt, mid=mid, ack=True)
+                return await answered
+        finally:
+            del self._asked[dst, mid]
+
+    async def take(self, envelope: dict[str, Any], sender: Principal) -> None:
+        """Give an incoming message to whoever waits for it; one that came before is dropped."""
+        seen = self._seen.setdefault(sender.address, deque(maxlen=_REMEMBERED))
+        if envelope["mid"] in seen:
+            return
+        seen.append(envelope["mid"])
+        asked = self._asked.get((sender.address, envelope["re"] or ""))
+        if envelope["mi"] == RESPONSE and asked is not None and not asked.done():
+            asked.set_result(envelope["body"])
+            return
+        handler = self._handlers.get(envelope["mi"])
+        if handler is None:
+            raise RasError(Code.NOT_SUPPORTED, "Nobody takes this kind of message")
+        await handler(envelope, sender)
 
     def online(self, address: str) -> bool:
         """Tell whether a receiver is connected."""
         return address in self._connections
 
-    def close_where(self, lost: Callable[[Principal], bool]) -> None:
-        """Close the sockets of everybody who has lost his login."""
-        for connection in self._all():
-            if lost(connection.principal):
-                connection.close(4401)
+    def connect(self, connection: Connection) -> None:
+        """Count a connection; an older one of the same gateway is closed."""
+        address = connection.principal.address
+        before = self._connections.setdefault(address, [])
+        if connection.principal.kind is Kind.GATEWAY:
+            for older in before:
+                older.close(REPLACED)
+            if not before:
+                self._present(connection.principal, online=True)
+        before.append(connection)
 
-    def _all(self) -> Iterator[Connection]:
-        for connections in list(self._connections.values()):
-            yield from list(connections)
+    def disconnect(self, connection: Connection) -> None:
+        """Count a connection no longer."""
+        address = connection.principal.address
+        left = self._connections[address]
+        left.remove(connection)
+        if not left:
+            del self._connections[address]
+            if connection.principal.kind is Kind.GATEWAY:
+                self._present(connection.principal, online=False)
+
+    def close_where(self, lost: Callable[[Principal], bool], code: int = REVOKED) -> None:
+        """Close the sockets of everybody who has lost his login."""
+        for connections in self._connections.values():
+            for connection in connections:
+                if lost(connection.principal):
+                    connection.close(code)
+
+    def _present(self, gateway: Principal, *, online: bool) -> None:
+        """Tell the owner of a gateway that it came or went."""
+        gateways.seen(self._database, gateway.gateway_id, self._now())
+        self.publish(
+            f"user:{gateway.user_id}",
+            PRESENCE,
+            {"online": online},
+            src=gateway.address,
+            dt="gateway",
+        )
 
     def _wake(self, address: str) -> None:
         for connection in self._connections.get(address, ()):

@@ -120,9 +120,12 @@ class Database:
         else:
             callback()
 
-    async def settle(self) -> None:
-        """Wait until everything written so far is as durable as its writer wanted it."""
-        written, wanted = self._written, self._wanted
+    async def settle(self, *, durable: bool = True) -> None:
+        """Wait until everything written so far is as durable as its writer wanted it.
+
+        With `durable=False` wait for the commit only.
+        """
+        written, wanted = self._written, self._wanted if durable else 0
         while self._committed < written:
             self._require()
             if self._commit is not None:

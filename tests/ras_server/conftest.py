@@ -71,7 +71,8 @@ def app(settings: Settings, clock: MovableClock, outbox: Outbox) -> web.Applicat
 @pytest.fixture
 async def server(app: web.Application) -> AsyncIterator[TestServer]:
     """Return the running server."""
-    async with TestServer(app) as server:
+    server = TestServer(app)
+    async with server:
         yield server
 
 

@@ -1,0 +1,223 @@
+"""The push socket: WebSocket, subprotocol `rump.v1`, the server speaks first (profile, 9.1).
+
+One task reads, one writes. The writer takes what is stored for the receiver, in order, and so
+cannot overtake, lose or pile up anything: a slow client slows only its own writer.
+"""
+
+import asyncio
+from typing import Any, Final
+
+from aiohttp import WSMsgType, web
+import orjson
+import probatio
+
+from .. import fields, rate
+from ..account.sessions import SESSIONS
+from ..application.audit import AUDIT
+from ..errors import RasError
+from ..health import VERSION
+from ..keys import CLOCK, DATABASE, PRINCIPAL, SETTINGS, now
+from ..principal import Kind, Principal, public
+from ..store import messages
+from ..web import long_lived, parse, schema, validated
+from . import routing
+from .push import PUSH, SCHEMA, Connection
+
+HEARTBEAT: Final = 30  # seconds
+START_TIMEOUT: Final = 5  # seconds
+MESSAGE_SIZE: Final = 64 * 1024  # bytes
+WINDOW: Final = 200  # messages that may be on their way without an acknowledgement
+_BATCH: Final = 50  # messages
+_RATE: Final = rate.Rate(50, 500)
+
+NO_TOKEN: Final = 4401  # close codes
+NOT_ALLOWED: Final = 4403
+OTHER_SCHEMA: Final = 4406
+NO_START: Final = 4408
+TOO_LARGE: Final = 4413
+TOO_FAST: Final = 4429
+
+_START: Final = schema(
+    {
+        probatio.Required("op"): "start",
+        probatio.Required("schema"): fields.integer(0, 2**31),
+        probatio.Required("role"): probatio.In(["gateway", "user", "device"]),
+        probatio.Optional("after", default=None): probatio.Maybe(fields.integer(0, 2**53)),
+    }
+)
+_ROLES: Final = {"gateway": Kind.GATEWAY, "device": Kind.GATEWAY, "user": Kind.USER}
+
+
+class CloseError(Exception):
+    """The socket is to be closed with this code."""
+
+    def __init__(self, code: int) -> None:
+        """Keep the code."""
+        super().__init__(f"Close with {code}")
+        self.code = code
+
+
+@public
+@long_lived
+async def push(request: web.Request) -> web.WebSocketResponse:
+    """Hold a push connection."""
+    socket = web.WebSocketResponse(
+        protocols=("rump.v1",), max_msg_size=2 * MESSAGE_SIZE, compress=False
+    )
+    await socket.prepare(request)
+    try:
+        await _hold(request, socket)
+    except CloseError as err:
+        await socket.close(code=err.code)
+    except ConnectionError:  # the client has gone
+        pass
+    return socket
+
+
+async def _hold(request: web.Request, socket: web.WebSocketResponse) -> None:
+    """Shake hands, then write and read until one of both ends."""
+    app = request.app
+    await _say(socket, _hello(app))
+    try:
+        async with asyncio.timeout(START_TIMEOUT):
+            principal, start = await _start(request, socket)
+    except TimeoutError:
+        raise CloseError(NO_START) from None
+    if not SCHEMA <= start["schema"] <= SCHEMA:
+        raise CloseError(OTHER_SCHEMA)
+    if _ROLES[start["role"]] is not principal.kind:
+        raise CloseError(NOT_ALLOWED)
+    last = messages.last_seq(app[DATABASE], principal.address)
+    after = _resumable(app, principal.address, start["after"], last)
+    connection = Connection(principal=principal, acked=last if after is None else after)
+    app[PUSH].connect(connection)
+    try:
+        if after is None and start["after"] is not None:
+            await _say(socket, {"op": "reset", "seq": last})
+        else:
+            await _say(socket, {"op": "ready", "seq": last, "missed": last - connection.acked})
+        await _run(app, socket, connection)
+    finally:
+        app[PUSH].disconnect(connection)
+
+
+async def _run(app: web.Application, socket: web.WebSocketResponse, connection: Connection) -> None:
+    reader = asyncio.create_task(_read(app, socket, connection))
+    writer = asyncio.create_task(_write(app, socket, connection))
+    try:
+        done, _ = await asyncio.wait((reader, writer), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        reader.cancel()
+        writer.cancel()
+        await asyncio.gather(reader, writer, return_exceptions=True)
+    for task in done:
+        task.result()
+
+
+async def _start(
+    request: web.Request, socket: web.WebSocketResponse
+) -> tuple[Principal, dict[str, Any]]:
+    """Return who has connected and his first message; a browser sends its token before it."""
+    principal = request.get(PRINCIPAL)
+    try:
+        heard = await _hear(socket)
+        if principal is None:
+            if heard.get("op") != "auth":
+                raise CloseError(NO_TOKEN)
+            principal = request.app[SESSIONS].principal(str(heard.get("token")), now(request.app))
+            heard = await _hear(socket)
+    except RasError:
+        raise CloseError(NO_TOKEN) from None
+    try:
+        return principal, validated(heard, _START)
+    except RasError:
+        raise CloseError(NO_START) from None
+
+
+def _resumable(app: web.Application, address: str, after: int | None, last: int) -> int | None:
+    """Return the number to go on after, or None if messages behind it are no longer kept."""
+    if after is None or after > last:
+        return None
+    first = messages.first_seq(app[DATABASE], address)
+    kept_after = last if first is None else first - 1
+    return after if after >= kept_after else None
+
+
+async def _read(
+    app: web.Application, socket: web.WebSocketResponse, connection: Connection
+) -> None:
+    """Take what the client says, until it is silent for two heartbeats or goes."""
+    key = ("push", connection.principal.address)
+    while True:
+        try:
+            async with asyncio.timeout(2 * HEARTBEAT):
+                heard = await _hear(socket)
+        except TimeoutError, RasError:
+            return
+        if app[SETTINGS].limits and app[rate.LIMITER].wait(key, _RATE, app[CLOCK]()):
+            raise CloseError(TOO_FAST)
+        match heard:
+            case {"op": "msg", "msg": message}:
+                await routing.take(app, connection.principal, message)
+            case {"op": "ack", "seq": int(seq)}:
+                connection.acked = max(connection.acked, seq)
+                connection.wake.set()
+            case {"op": "ping"}:
+                await _say(socket, {"op": "pong", "t": heard.get("t")})
+            case _:  # a pong, or something newer than this server
+                pass
+
+
+async def _write(
+    app: web.Application, socket: web.WebSocketResponse, connection: Connection
+) -> None:
+    """Send what is stored for the receiver, in order, and a ping when there is nothing."""
+    address, sent = connection.principal.address, connection.acked
+    while True:
+        await app[DATABASE].settle(durable=False)
+        connection.wake.clear()
+        if connection.close_code is not None:
+            raise CloseError(connection.close_code)
+        room = connection.acked + WINDOW - sent
+        batch = messages.after(app[DATABASE], address, sent, max(0, min(room, _BATCH)))
+        for seq, envelope in batch:
+            await socket.send_frame(b'{"op":"msg","msg":' + envelope + b"}", WSMsgType.TEXT)
+            sent = seq
+        if batch:
+            continue
+        try:
+            async with asyncio.timeout(HEARTBEAT):
+                await connection.wake.wait()
+        except TimeoutError:
+            await _say(socket, {"op": "ping", "t": now(app)})
+
+
+async def _hear(socket: web.WebSocketResponse) -> dict[str, Any]:
+    """Return the next message, or raise ConnectionError, CloseError or RasError."""
+    heard = await socket.receive()
+    if heard.type is not WSMsgType.TEXT:
+        raise ConnectionError
+    data = heard.data.encode()
+    if len(data) > MESSAGE_SIZE:
+        raise CloseError(TOO_LARGE)
+    return parse(data)
+
+
+async def _say(socket: web.WebSocketResponse, message: dict[str, Any]) -> None:
+    await socket.send_frame(orjson.dumps(message), WSMsgType.TEXT)
+
+
+def _hello(app: web.Application) -> dict[str, Any]:
+    settings = app[SETTINGS]
+    head = app[AUDIT].head.to_json()
+    return {
+        "op": "hello",
+        "server": {"name": settings.name, "version": VERSION, "node": settings.node},
+        "schema": {"min": SCHEMA, "max": SCHEMA},
+        "heartbeat_s": HEARTBEAT,
+        "time": now(app),
+        "audit": {"n": head["n"], "hash": head["hash"]},
+    }
+
+
+ROUTES: Final = (web.get("/v1/push", push),)
