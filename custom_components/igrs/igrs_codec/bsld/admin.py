@@ -12,11 +12,11 @@ from struct import Struct
 from types import MappingProxyType
 from typing import Final, NamedTuple, Self
 
-from ..errors import DeviceIdError, FrameError, Reason, RefusedError
-from .frame import Command, Frame, FrameType, Right, Status
+from ..errors import DeviceIdError, FrameError, ProtocolError, Reason, RefusedError
+from .frame import Command, Frame, FrameType, Right, Status, pack, unpack
 from .keys import DEVICE_ID_SIZE, RE_KEY_NONCE_SIZE
 from .packet import BlockKey, Hello, Kind, header
-from .values import pack, status_of
+from .values import status_of
 
 NO_START: Final = 0xFFFF
 """not_before of a user without a first day."""
@@ -87,7 +87,7 @@ class WriteUser(NamedTuple):
     @classmethod
     def from_bytes(cls, value: bytes) -> Self:
         """Read a Value."""
-        uid, action, rights, not_before, epoch = _WRITE_USER.unpack(value)
+        uid, action, rights, not_before, epoch = unpack(_WRITE_USER, value)
         return cls(uid, action, Right(rights), not_before, epoch)
 
     @property
@@ -120,7 +120,7 @@ class Prepare(NamedTuple):
     @classmethod
     def from_bytes(cls, value: bytes) -> Self:
         """Read a Value."""
-        n_r, mode = _PREPARE.unpack(value)
+        n_r, mode = unpack(_PREPARE, value)
         if mode & _PREPARE_ZERO:
             raise FrameError("bits of 11 that must be zero")
         return cls(n_r, bool(mode & _X25519), mode & _GENERATION)
@@ -138,7 +138,7 @@ class Epoch(NamedTuple):
     @classmethod
     def from_bytes(cls, value: bytes) -> Self:
         """Read a Value."""
-        epoch, zero = _EPOCH.unpack(value)
+        epoch, zero = unpack(_EPOCH, value)
         if any(zero):
             raise FrameError("bytes of 12 that must be zero")
         return cls(epoch)
@@ -158,7 +158,7 @@ class Config(NamedTuple):
     @classmethod
     def from_bytes(cls, value: bytes) -> Self:
         """Read a Value."""
-        parameter, number, epoch, zero = _CONFIG.unpack(value)
+        parameter, number, epoch, zero = unpack(_CONFIG, value)
         if any(zero):
             raise FrameError("bytes of 13 that must be zero")
         return cls(parameter, number, epoch)
@@ -180,7 +180,7 @@ class Codes(NamedTuple):
     @classmethod
     def from_bytes(cls, value: bytes) -> Self:
         """Read a Value."""
-        *fields, zero = _CODES.unpack(value)
+        *fields, zero = unpack(_CODES, value)
         if zero:
             raise FrameError("byte of 14 that must be zero")
         return cls(*fields)
@@ -203,7 +203,7 @@ class UserAnswer(NamedTuple):
     @classmethod
     def from_bytes(cls, value: bytes) -> Self:
         """Read a Value."""
-        status, *fields = _USER_ANSWER.unpack(value)
+        status, *fields = unpack(_USER_ANSWER, value)
         return cls(status_of(status), *fields)
 
 
@@ -221,7 +221,7 @@ class TimeAnswer(NamedTuple):
     @classmethod
     def from_bytes(cls, value: bytes) -> Self:
         """Read a Value."""
-        status, *fields = _TIME_ANSWER.unpack(value)
+        status, *fields = unpack(_TIME_ANSWER, value)
         return cls(status_of(status), *fields)
 
 
@@ -239,7 +239,7 @@ class PrepareAnswer(NamedTuple):
     @classmethod
     def from_bytes(cls, value: bytes) -> Self:
         """Read a Value."""
-        status, gen, kcv = _PREPARE_ANSWER.unpack(value)
+        status, gen, kcv = unpack(_PREPARE_ANSWER, value)
         return cls(status_of(status), gen, kcv)
 
 
@@ -256,7 +256,7 @@ class EpochAnswer(NamedTuple):
     @classmethod
     def from_bytes(cls, value: bytes) -> Self:
         """Read a Value."""
-        status, epoch = _EPOCH_ANSWER.unpack(value)
+        status, epoch = unpack(_EPOCH_ANSWER, value)
         return cls(status_of(status), epoch)
 
 
@@ -274,7 +274,7 @@ class ConfigAnswer(NamedTuple):
     @classmethod
     def from_bytes(cls, value: bytes) -> Self:
         """Read a Value."""
-        status, *fields = _CONFIG_ANSWER.unpack(value)
+        status, *fields = unpack(_CONFIG_ANSWER, value)
         return cls(status_of(status), *fields)
 
 
@@ -293,7 +293,7 @@ class CodesAnswer(NamedTuple):
     @classmethod
     def from_bytes(cls, value: bytes) -> Self:
         """Read a Value."""
-        status, *fields = _CODES_ANSWER.unpack(value)
+        status, *fields = unpack(_CODES_ANSWER, value)
         return cls(status_of(status), *fields)
 
 
@@ -309,7 +309,7 @@ class RemoveAnswer(NamedTuple):
     @classmethod
     def from_bytes(cls, value: bytes) -> Self:
         """Read a Value."""
-        return cls(*map(status_of, _REMOVE_ANSWER.unpack(value)))
+        return cls(*map(status_of, unpack(_REMOVE_ANSWER, value)))
 
 
 type AdminAnswer = (
@@ -418,6 +418,8 @@ def read_answer(
     (BAD_HEADER, WRONG_TYPE, WRONG_COMMAND, WRONG_TIME) for another one's. In every
     case the request stays outstanding. The caller compares the check value of 11.
     """
+    if command not in ANSWERS:
+        raise ProtocolError("not a command of the administration")
     plain = key.open(packet)
     if packet[:4] != header(Kind.ADMIN, gen, tag, from_lock=True):
         raise RefusedError(Reason.BAD_HEADER)

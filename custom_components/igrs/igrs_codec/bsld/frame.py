@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from enum import IntEnum, IntFlag
 from functools import reduce
 from operator import xor
+import struct
 from struct import Struct
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from ..errors import FrameError
 
@@ -174,9 +175,24 @@ class Event(IntEnum):
     """There is no record; detail says why."""
 
 
+def pack(layout: Struct, *fields: int | bytes) -> bytes:
+    """Return fields as bytes, or raise FrameError if one does not fit."""
+    try:
+        return layout.pack(*fields)
+    except struct.error:
+        raise FrameError("a field is out of range") from None
+
+
+def unpack(layout: Struct, value: bytes) -> tuple[Any, ...]:
+    """Return the fields of bytes, or raise FrameError for another number of bytes."""
+    if len(value) != layout.size:
+        raise FrameError(f"{len(value)} bytes, expected {layout.size}")
+    return layout.unpack(value)
+
+
 def check_byte(data: bytes) -> int:
     """Return the XOR of bytes 0 to 10. It detects noise and protects nothing."""
-    return reduce(xor, data[: _HEAD.size])
+    return reduce(xor, data[: _HEAD.size], 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,13 +291,13 @@ class Record:
     def to_frame(self, command: Command, type_: FrameType) -> Frame:
         """Return the frame that carries this record."""
         method = self.method | (_BOOT_TIME if self.boot_time else 0)
-        value = _RECORD.pack(self.number, self.uid, method, self.event, self.detail)
+        value = pack(_RECORD, self.number, self.uid, method, self.event, self.detail)
         return Frame(command, type_, value, self.time)
 
     @classmethod
     def from_frame(cls, frame: Frame) -> Self:
         """Read the record in a frame, or raise FrameError."""
-        number, uid, method, event, detail = _RECORD.unpack(frame.value)
+        number, uid, method, event, detail = unpack(_RECORD, frame.value)
         try:
             return cls(
                 number=number,
@@ -298,7 +314,7 @@ class Record:
 
 def is_battery(percent: int) -> bool:
     """Return whether a battery byte is plausible."""
-    return percent <= _MAX_BATTERY
+    return 0 <= percent <= _MAX_BATTERY
 
 
 def is_older(number: int, than: int) -> bool:

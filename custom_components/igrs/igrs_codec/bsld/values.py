@@ -4,26 +4,17 @@ Layouts of protocol 7.2 and 8.1, for both ends: bytes(x) and X.from_bytes(value)
 raise FrameError for fields or bytes that mean nothing.
 """
 
-import struct
 from struct import Struct
 from typing import Final, NamedTuple, Self
 
 from ..errors import FrameError
-from .frame import Capability, LockState, Right, Status, is_battery
+from .frame import Capability, LockState, Right, Status, is_battery, pack, unpack
 
 _TICKET: Final = Struct(">IHBBB")
 _AUTH_ANSWER: Final = Struct(">BBHIB")
 _REQUEST: Final = Struct(">BB3s4s")
 _STATE: Final = Struct(">BBBH4s")
 _VERSION: Final = Struct(">BBBBBHH")
-
-
-def pack(layout: Struct, *fields: int | bytes) -> bytes:
-    """Return the fields as bytes, or raise FrameError if one does not fit."""
-    try:
-        return layout.pack(*fields)
-    except struct.error:
-        raise FrameError("a field of Value is out of range") from None
 
 
 def status_of(byte: int) -> Status:
@@ -53,7 +44,7 @@ class TicketFields(NamedTuple):
     @classmethod
     def from_bytes(cls, value: bytes) -> Self:
         """Read a Value; nothing in it can be meaningless."""
-        uid, tid, rights, ttl, epoch = _TICKET.unpack(value)
+        uid, tid, rights, ttl, epoch = unpack(_TICKET, value)
         return cls(uid, tid, Right(rights), ttl, epoch)
 
 
@@ -76,7 +67,7 @@ class AuthAnswer(NamedTuple):
     @classmethod
     def from_bytes(cls, value: bytes) -> Self:
         """Read a Value."""
-        status, rights, minutes, uid, epoch = _AUTH_ANSWER.unpack(value)
+        status, rights, minutes, uid, epoch = unpack(_AUTH_ANSWER, value)
         return cls(status_of(status), Right(rights), minutes, uid, epoch)
 
 
@@ -95,7 +86,7 @@ class SessionRequest(NamedTuple):
     @classmethod
     def from_bytes(cls, value: bytes) -> Self:
         """Read a Value; nothing in it can be meaningless."""
-        return cls(*_REQUEST.unpack(value))
+        return cls(*unpack(_REQUEST, value))
 
 
 class StateAnswer(NamedTuple):
@@ -119,7 +110,7 @@ class StateAnswer(NamedTuple):
     @classmethod
     def from_bytes(cls, value: bytes) -> Self:
         """Read a Value."""
-        byte, state, battery, counter, rnd = _STATE.unpack(value)
+        byte, state, battery, counter, rnd = unpack(_STATE, value)
         status = status_of(byte)
         if status is Status.EXPIRED:
             if state or battery or counter:
@@ -148,7 +139,7 @@ class Version(NamedTuple):
     @classmethod
     def from_bytes(cls, value: bytes) -> Self:
         """Read a Value; nothing in it can be meaningless."""
-        protocol, major, minor, patch, hardware, model, flags = _VERSION.unpack(value)
+        protocol, major, minor, patch, hardware, model, flags = unpack(_VERSION, value)
         return cls(protocol, major, minor, patch, hardware, model, Capability(flags))
 
     @property

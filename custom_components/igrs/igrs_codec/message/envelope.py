@@ -129,7 +129,7 @@ class Envelope:
         mid = data.get("mid")
         _check(is_mid(mid), "mid", None)
         _check(_is_number(data.get("v")) and data["v"] == VERSION, "v", mid)
-        number, device_type = data.get("mi"), data.get("dt")
+        number, device_type = data.get("mi"), data.get("dt", "")
         _check(_is_number(number), "mi", mid)
         _check(isinstance(device_type, str) and device_type in set(DeviceType), "dt", mid)
         if number not in set(MessageKind):
