@@ -15,7 +15,7 @@ from .check import run_checks
 from .home import ACCOUNT, ACCOUNT_PASSWORD, HASS_PORT, PASSWORD, USER, home, set_up
 from .processes import ProcessError
 
-FOLDER: Final = Path(__file__).resolve().parent.parent / ".demo"
+DEMO: Final = Path(__file__).resolve().parent.parent / ".demo"
 RADIO_DELAY: Final = 0.02  # seconds; about what a packet takes over a proxy
 
 
@@ -23,8 +23,19 @@ def arguments() -> argparse.Namespace:
     """Return what was asked for."""
     parser = argparse.ArgumentParser(prog="script/demo", description=__doc__)
     parser.add_argument("--check", action="store_true", help="do everything once, say if it held")
+    parser.add_argument(
+        "--folder", type=Path, help="where the home is kept (.demo/home, or .demo/check)"
+    )
     parser.add_argument("--reset", action="store_true", help="forget the home, and begin anew")
     return parser.parse_args()
+
+
+def forget(folder: Path) -> None:
+    """Remove what a demo has left, and nothing else."""
+    if folder.exists() and any(folder.iterdir()):
+        if not (folder / "hass/configuration.yaml").exists():
+            raise ProcessError(f"{folder} is not the folder of a demo; it is left alone.")
+        shutil.rmtree(folder)
 
 
 async def stay(folder: Path) -> None:
@@ -46,7 +57,6 @@ async def stay(folder: Path) -> None:
 
 async def check(folder: Path) -> bool:
     """Run a new home once, and return whether everything held."""
-    shutil.rmtree(folder, ignore_errors=True)
     started = time.monotonic()
     async with home(folder) as running:
         held = await run_checks(running, time.monotonic() - started)
@@ -60,13 +70,14 @@ def main() -> int:
     asked = arguments()
     if asked.check and not namespace.is_private():
         namespace.main([sys.executable, "-m", "demo", *sys.argv[1:]])
-    if asked.reset:
-        shutil.rmtree(FOLDER, ignore_errors=True)
+    folder = (asked.folder or DEMO / ("check" if asked.check else "home")).absolute()
     try:
+        if asked.reset or asked.check:
+            forget(folder)
         if asked.check:
-            return 0 if asyncio.run(check(FOLDER / "check")) else 1
+            return 0 if asyncio.run(check(folder)) else 1
         with suppress(KeyboardInterrupt):
-            asyncio.run(stay(FOLDER / "home"))
+            asyncio.run(stay(folder))
     except ProcessError as err:
         print(err, file=sys.stderr)
         return 1

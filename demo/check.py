@@ -232,6 +232,11 @@ async def offline(check: Check) -> None:
         await operate(check, check.door, "lock", "locked")
 
 
+def title(step: object) -> str:
+    """Return the line of the table that stands for a check."""
+    return (step.__doc__ or "").rstrip(".")
+
+
 CHECKS: Final[tuple[Callable[[Check], Awaitable[None]], ...]] = (
     *(log_in, register, proxy, window_closed, misspelt, add, unlock_all, lock_all, knob),
     *(stranger, no_token, grant, expired, replayed, revoked, offline),
@@ -248,7 +253,6 @@ async def run_checks(home: Home, ready_after: float) -> bool:
     print(f"{'RAS, locks and Home Assistant answer':66} {ready_after:7.2f} s")
     held = True
     for step in CHECKS:
-        title = (step.__doc__ or "").rstrip(".")
         started = time.monotonic()
         try:
             await step(check)
@@ -256,5 +260,5 @@ async def run_checks(home: Home, ready_after: float) -> bool:
             result, held = f"FAILED: {err or type(err).__name__}", False
         else:
             result = "ok"
-        print(f"{title:66} {time.monotonic() - started:7.2f} s  {result}", flush=True)
+        print(f"{title(step):66} {time.monotonic() - started:7.2f} s  {result}", flush=True)
     return held

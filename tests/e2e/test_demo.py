@@ -1,0 +1,101 @@
+"""The whole: server, locks and a real Home Assistant, in a network of their own."""
+
+from collections.abc import Iterator
+import json
+from pathlib import Path
+import subprocess
+import sys
+from typing import Final, NamedTuple
+
+import pytest
+
+from demo.check import CHECKS, GUEST, GUEST_PASSWORD, title
+from demo.home import ACCOUNT, ACCOUNT_PASSWORD
+
+pytestmark = pytest.mark.e2e
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+
+
+class Run(NamedTuple):
+    """A run of the demo that is over: its folder, its table, its exit status."""
+
+    folder: Path
+    table: str
+    status: int
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Run script/demo --check once, without its set-up."""
+    folder = tmp_path_factory.mktemp("demo")
+    command = [sys.executable, "-m", "demo", "--check", "--folder", str(folder)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    return Run(folder, done.stdout + done.stderr, done.returncode)
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("step", CHECKS, ids=title)
+def test_step(demo: Run, step: object) -> None:
+    """What the demo promises held."""
+    lines = [line for line in demo.table.splitlines() if line.startswith(title(step))]
+
+    assert [line.rsplit(maxsplit=1)[-1] for line in lines] == ["ok"], demo.table
+
+
+def test_status(demo: Run) -> None:
+    """The exit status says that all of it held."""
+    assert demo.status == 0, demo.table
+
+
+def secrets(folder: Path) -> Iterator[str]:
+    """Return what nobody but its owner may ever read."""
+    yield from (ACCOUNT_PASSWORD, GUEST_PASSWORD)
+    for label in json.loads((folder / "locks/labels.json").read_text()):
+        yield label["setup_code"]
+        yield label["setup_code"].lower()
+    entries = json.loads((folder / "hass/.storage/core.config_entries").read_text())
+    for entry in entries["data"]["entries"]:
+        if entry["domain"] == "igrs":
+            yield entry["data"]["gateway_secret"]
+
+
+def test_secrets_stay_where_they_belong(demo: Run) -> None:
+    """No secret is in a log, in Home Assistant's history, or readable in the server's files."""
+    places = [
+        *demo.folder.glob("*.log"),
+        *(demo.folder / "hass").glob("home-assistant*"),
+        *(demo.folder / "ras").glob("ras.db*"),
+        demo.folder / "hass/.storage/core.restore_state",
+    ]
+    found = {
+        place.name
+        for place in places
+        for secret in secrets(demo.folder)
+        if secret.encode() in place.read_bytes()
+    }
+
+    assert len(places) > 3
+    assert found == set()
+
+
+def test_accounts_stay_out_of_home_assistant(demo: Run) -> None:
+    """Home Assistant keeps neither the account nor the password that it logged in with."""
+    for path in (demo.folder / "hass/.storage").iterdir():
+        content = path.read_text()
+        assert ACCOUNT not in content
+        assert GUEST not in content
+
+
+def test_no_errors_in_logs(demo: Run) -> None:
+    """The integration logs no error, and nothing ends in a traceback of ours."""
+    log = (demo.folder / "hass.log").read_text()
+    errors = [
+        line
+        for line in log.splitlines()
+        if " ERROR " in line and ("igrs" in line or "homeassistant.core" in line)
+    ]
+
+    assert errors == []
+    assert "Traceback" not in (demo.folder / "ras.log").read_text()
+    assert "Traceback" not in (demo.folder / "locks.log").read_text()
