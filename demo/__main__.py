@@ -68,7 +68,7 @@ async def check(folder: Path) -> bool:
 def main() -> int:
     """Run the demo and return its exit status."""
     asked = arguments()
-    if asked.check and not namespace.is_private():
+    if asked.check and not namespace.was_tried():
         namespace.main([sys.executable, "-m", "demo", *sys.argv[1:]])
     folder = (asked.folder or DEMO / ("check" if asked.check else "home")).absolute()
     try:

@@ -26,7 +26,7 @@ _ROUTE: Final = struct.Struct("8x16s16s16sH2x4x8x8xh6xPQQH6x")
 _UP_RUNNING_MULTICAST: Final = 0x1 | 0x40 | 0x1000
 _ROUTE_IS_UP: Final = 0x1
 
-_MARK: Final = "IGRS_PRIVATE_NETWORK"
+_MARK: Final = "IGRS_NETWORK_TRIED"
 
 
 def _socket_address(address: str) -> bytes:
@@ -61,8 +61,8 @@ def _enter() -> None:
     _raise_interface()
 
 
-def is_private() -> bool:
-    """Return whether this process was started by main, in a network of its own."""
+def was_tried() -> bool:
+    """Return whether main started this process, in a network of its own or not."""
     return _MARK in os.environ
 
 
@@ -81,11 +81,12 @@ def is_possible() -> bool:
 
 def main(command: list[str]) -> NoReturn:
     """Become the command, in a private network if there can be one."""
-    if is_possible():
-        _enter()
+    if not was_tried():
+        if is_possible():
+            _enter()
+        else:
+            print("No private network can be had here: the machine's is used.", file=sys.stderr)
         os.environ[_MARK] = "1"
-    elif not is_private():
-        print("No private network can be had here: the machine's own is used.", file=sys.stderr)
     os.execvp(command[0], command)  # noqa: S606 - the command is the caller's own
 
 
