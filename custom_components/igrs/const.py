@@ -11,7 +11,7 @@ SUBENTRY_LOCK: Final = "lock"
 CONF_SERVER_ID: Final = "server_id"
 CONF_USER_ID: Final = "user_id"
 CONF_GATEWAY_ID: Final = "gateway_id"
-CONF_GATEWAY_SECRET: Final = "gateway_secret"
+CONF_GATEWAY_SECRET: Final = "gateway_secret"  # noqa: S105 - a name, not a secret
 CONF_FINGERPRINT: Final = "fingerprint"
 
 CONF_DEVICE_ID: Final = "device_id"

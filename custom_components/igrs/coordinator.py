@@ -4,7 +4,7 @@ The state comes from authenticated advertisements, without connecting, and from 
 of sessions; one order holds for both (project profile, protocol 11). The log says who did it.
 """
 
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, replace
 from datetime import datetime
 import time
@@ -16,14 +16,14 @@ from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.helpers.event import async_call_later
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 
-from .answers import Json
-from .carrier import Carrier
+from .answers import Tickets
+from .carrier import TICKET_RIGHTS, TICKET_TTL, Carrier
 from .const import CONF_DEVICE_ID, DOMAIN, LOGGER
 from .errors import LockError
 from .igrs_codec.bsld.advert import SERVICE_UUID
 from .igrs_codec.bsld.frame import MAX_U16, Bolt, Event, LockState, Operation, Record, is_older
 from .igrs_codec.bsld.keys import device_id_from_text
-from .igrs_codec.bsld.tracker import ASK_INTERVAL, MEMORY, Tracker, Verdict, Want
+from .igrs_codec.bsld.tracker import ASK_INTERVAL, MEMORY, Shown, Tracker, Verdict, Want
 from .ras import GatewayClient, LogRecord, SeenDevice
 from .ras_errors import RasError
 from .storage import Memory
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 
 RECORDS_DELAY: Final = 10  # seconds from a change seen from outside until its record is read
 HEARD_FOR: Final = 60  # seconds that an advert is good for routing
-TICKET_RIGHTS: Final = ("lock", "unlock", "open", "log")
-TICKET_TTL: Final = 86400  # seconds; renewed long before (protocol 15.2)
 RENEW_AFTER: Final = 6 * 3600  # seconds
 
 _ACCESS: Final = {Event.LOCK, Event.UNLOCK, Event.OPEN}
@@ -65,6 +63,7 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
         hass: HomeAssistant,
         entry: IgrsConfigEntry,
         subentry: ConfigSubentry,
+        *,
         ras: GatewayClient,
         memory: Memory,
         hub_device_id: str,
@@ -84,14 +83,23 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
         self._clock_confirmed = False
         self._tracker = Tracker(device_id_from_text(self.device_id), self.memory.k_adv)
         self._carrier = Carrier(
-            hass, ras, self.memory, self._tracker, self.address, subentry.title, self
+            hass,
+            ras=ras,
+            memory=self.memory,
+            tracker=self._tracker,
+            device_id=self.device_id,
+            address=self.address,
+            name=subentry.title,
+            observer=self,
         )
+        self._shown: Shown | None = None
         self._stops: list[CALLBACK_TYPE] = []
         self._stop_gone: CALLBACK_TYPE | None = None
         self._stop_records: CALLBACK_TYPE | None = None
         self._unowned = False
         self._learning = False
         self._learn_again = False
+        self._renewed_at = 0.0
         self._learnt_at: float | None = None
         # What the tracker asks for, and who does it.
         self._wanted: dict[Want, Callable[[], Coroutine[Any, Any, None]]] = {
@@ -176,6 +184,11 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
     def async_tick(self, *, online: bool) -> None:
         """Do what is due."""
         self._online = online
+        tickets = self.memory.tickets.values()
+        now = time.time()
+        old = all(ticket.issued + RENEW_AFTER < now for ticket in tickets)
+        if online and old and now - self._renewed_at > ASK_INTERVAL:
+            self.async_renew_soon()
         self._attend()
 
     @callback
@@ -206,21 +219,13 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
     @callback
     def async_renew_soon(self) -> None:
         """Fetch new tickets and keys in the background."""
+        self._renewed_at = time.time()
         self._work(self.async_renew(), "tickets")
 
     async def async_renew(self) -> None:
         """Fetch new tickets and keys and the queued frames, or raise RasError."""
-        answer = await self._ras.tickets(self.device_id, TICKET_RIGHTS, TICKET_TTL)
-        self.async_keep(answer.tickets, answer.k_adv)
+        self.keep(await self._ras.tickets(self.device_id, TICKET_RIGHTS, TICKET_TTL))
         self._carrier.pending = await self._ras.pending(self.device_id)
-
-    @callback
-    def async_keep(self, tickets: Iterable[Json], k_adv: Mapping[int, bytes]) -> None:
-        """Keep what the RAS handed out."""
-        self._file.keep(self.device_id, tickets, k_adv)
-        if k_adv:
-            self._tracker.set_keys(k_adv)
-        self.async_update_listeners()
 
     async def async_deliver(self) -> None:
         """Fetch the queued frames and carry them to the lock; raise LockError or RasError."""
@@ -257,8 +262,12 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
 
     @callback
     def state_answered(self) -> None:
-        """Show what a session brought (called by the carrier)."""
-        self._accepted()
+        """Show what a session brought, or that the bolt is in doubt (called by the carrier)."""
+        shown = self._tracker.shown
+        if shown is not None and shown is not self._shown:
+            self._accepted()
+        else:
+            self._show()
 
     @callback
     def clock_agreed(self) -> None:
@@ -266,10 +275,36 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
         self._clock_confirmed = True
 
     @callback
-    def doubted(self) -> None:
-        """Show the bolt as unknown: an operation was not answered (called by the carrier)."""
-        self._tracker.doubt()
-        self._show()
+    def clock_wrong(self) -> None:
+        """Have the lock's clock set (called by the carrier)."""
+        self._work(self.async_set_time(), "clock")
+
+    @callback
+    def log_grew(self) -> None:
+        """Read the log: the lock has a new record (called by the carrier)."""
+        self._learn_soon()
+
+    @callback
+    def keep(self, tickets: Tickets) -> None:
+        """Keep what the RAS handed out (called by the carrier)."""
+        self._file.keep(self.device_id, tickets.tickets, tickets.k_adv)
+        self._tracker.set_keys(self.memory.k_adv)
+        self.async_update_listeners()
+
+    @callback
+    def delivered(self, notifications: tuple[bytes, ...]) -> None:
+        """Tell the RAS what answers a queued frame (called by the carrier)."""
+        self._work(self._async_report(notifications), "queued frame")
+
+    async def make_room(self) -> None:
+        """Hang up where a connection is only kept for later (called by the carrier)."""
+        for coordinator in self.config_entry.runtime_data.coordinators.values():
+            if coordinator is not self:
+                await coordinator.async_rest()
+
+    async def async_rest(self) -> None:
+        """Give the connection up, if it is only kept for later."""
+        await self._carrier.async_rest()
 
     @callback
     def _accepted(self) -> None:
@@ -280,6 +315,7 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
         if self._stop_gone is not None:
             self._stop_gone()
         self._stop_gone = async_call_later(self.hass, MEMORY, self._gone)
+        self._shown = self._tracker.shown
         self._show()
 
     @callback
@@ -316,8 +352,10 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
 
     def _may_learn(self, now: float) -> bool:
         """Return whether the lock is heard, and has not been asked lately."""
-        return bool(self.memory.tickets) and self._tracker.available(now) and (
-            self._learnt_at is None or now - self._learnt_at > ASK_INTERVAL
+        return (
+            bool(self.memory.tickets)
+            and self._tracker.available(now)
+            and (self._learnt_at is None or now - self._learnt_at > ASK_INTERVAL)
         )
 
     @callback
@@ -345,17 +383,16 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
         )
 
     @callback
-    def log_grew(self) -> None:
-        """Read the log: the lock has a new record (called by the carrier)."""
-        self._learn_soon()
-
-    @callback
     def _learn_soon(self) -> None:
         """Learn in the background; once more if it is being done already."""
         if self._learning:
             self._learn_again = True
         else:
             self._work(self._async_learn_all(), "learning")
+
+    async def _async_report(self, notifications: tuple[bytes, ...]) -> None:
+        if await self._ras.report_pending(self.device_id, notifications):
+            await self.async_deliver()
 
     async def _async_learn_all(self) -> None:
         self._learning = True

@@ -20,11 +20,12 @@ class Reason(StrEnum):
     DENIED = "denied"
     NOT_EXECUTED = "not_executed"
     TICKET_EXPIRED = "ticket_expired"
-    OFFLINE_NO_TICKET = "offline_no_ticket"
     RAS_REFUSES = "ras_refuses"
     CLOCK_UNSET = "clock_unset"
     NOT_SUPPORTED = "not_supported"
     REJECTED = "rejected"
+    UNOWNED = "unowned"
+    FAILED = "failed"
     OUTCOME_UNKNOWN = "outcome_unknown"
     NO_ANSWER = "no_answer"
 

@@ -49,12 +49,12 @@ async def async_setup_entry(
 class AccessEvent(IgrsEntity, EventEntity):
     """The newest entry of a lock's log."""
 
-    _attr_event_types = list(EVENTS.values())
     _attr_translation_key = "access"
 
     def __init__(self, coordinator: IgrsCoordinator) -> None:
         """Show the records of one lock."""
         super().__init__(coordinator, "access")
+        self._attr_event_types = list(EVENTS.values())
 
     @override
     async def async_added_to_hass(self) -> None:

@@ -86,7 +86,12 @@ class Gateway:
 
     def _take_in(self, subentry: ConfigSubentry) -> None:
         coordinator = IgrsCoordinator(
-            self._hass, self._entry, subentry, self.ras, self.memory, self._hub_device_id
+            self._hass,
+            self._entry,
+            subentry,
+            ras=self.ras,
+            memory=self.memory,
+            hub_device_id=self._hub_device_id,
         )
         self.coordinators[subentry.subentry_id] = coordinator
         coordinator.async_start()
@@ -167,8 +172,8 @@ class Gateway:
         match envelope:
             case {"mi": 1, "mid": str(mid), "src": str(src), "dst": str(dst), "body": dict(body)}:
                 self._background(self._async_control(mid, src, dst, body), "remote operation")
-            case {"mi": 8, "dst": str(dst), "body": {"op": str(op)}}:
-                self._background(self._async_registration(op, dst), "registration")
+            case {"mi": 8, "body": {"op": str(op), "device_id": str(device_id)}}:
+                self._background(self._async_registration(op, device_id), "registration")
             case {"mi": 9, "body": {"uid": int(uid), "user": str(user)}}:
                 self.memory.names[uid] = user
                 self.memory.save()
@@ -229,9 +234,9 @@ class Gateway:
                 return Code.NOT_SUPPORTED
         return Code.OK
 
-    async def _async_registration(self, op: str, dst: str) -> None:
+    async def _async_registration(self, op: str, device_id: str) -> None:
         """Follow what became of a lock at the RAS."""
-        coordinator = self._coordinator(dst)
+        coordinator = self._coordinator(device_id)
         if coordinator is None:
             return
         if op == "removed":

@@ -6,10 +6,10 @@ Nothing of Bluetooth leaves this module but `LinkLostError` and `LockError`.
 import asyncio
 from typing import Final, Self
 
-import bleak_retry_connector
 from bleak import BleakClient
 from bleak.backends.characteristic import BleakGATTCharacteristic
 from bleak.exc import BleakCharacteristicNotFoundError, BleakError
+import bleak_retry_connector
 from bleak_retry_connector import BleakOutOfConnectionSlotsError
 from homeassistant.components import bluetooth
 from homeassistant.core import HomeAssistant
@@ -50,7 +50,7 @@ class Link:
                 await link._connect(hass, address, name)
             except _BLUETOOTH_ERRORS as err:
                 LOGGER.debug("%s: no connection: %r", name, err)
-                if attempt + 1 == CONNECT_ATTEMPTS or _is_full(hass, address):
+                if attempt + 1 == CONNECT_ATTEMPTS or is_full(hass, address):
                     raise _unreachable(hass, address, err) from err
             else:
                 return link
@@ -59,7 +59,7 @@ class Link:
     async def _connect(self, hass: HomeAssistant, address: str, name: str) -> None:
         device = bluetooth.async_ble_device_from_address(hass, address, connectable=True)
         if device is None:
-            raise _explained(hass, address, Reason.OUT_OF_RANGE)
+            raise explained(hass, address, Reason.OUT_OF_RANGE)
         async with asyncio.timeout(CONNECT_TIMEOUT):
             # Both names are looked up now: Home Assistant's Bluetooth replaces them.
             self._client = await bleak_retry_connector.establish_connection(
@@ -98,10 +98,10 @@ class Link:
         except _BLUETOOTH_ERRORS as err:
             raise LinkLostError from err
 
-    async def receive(self, timeout: float) -> bytes:  # noqa: ASYNC109 - the caller's deadline
+    async def receive(self, seconds: float | None) -> bytes:
         """Return the next notification, or raise TimeoutError or LinkLostError."""
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(seconds):
                 return await self._received.get()
         except asyncio.QueueShutDown:
             raise LinkLostError from None
@@ -129,7 +129,7 @@ class Link:
         return self._client
 
 
-def _is_full(hass: HomeAssistant, address: str) -> bool:
+def is_full(hass: HomeAssistant, address: str) -> bool:
     """Return whether every scanner that hears the lock has all its connections taken."""
     slots = [
         allocations.free
@@ -140,11 +140,11 @@ def _is_full(hass: HomeAssistant, address: str) -> bool:
 
 
 def _unreachable(hass: HomeAssistant, address: str, err: Exception) -> LockError:
-    full = isinstance(err, BleakOutOfConnectionSlotsError) or _is_full(hass, address)
-    return _explained(hass, address, Reason.NO_SLOT if full else Reason.NOT_CONNECTED)
+    full = isinstance(err, BleakOutOfConnectionSlotsError) or is_full(hass, address)
+    return explained(hass, address, Reason.NO_SLOT if full else Reason.NOT_CONNECTED)
 
 
-def _explained(hass: HomeAssistant, address: str, reason: Reason) -> LockError:
+def explained(hass: HomeAssistant, address: str, reason: Reason) -> LockError:
     """Return an error that carries Home Assistant's own explanation."""
     return LockError(
         reason,

@@ -1,12 +1,18 @@
-"""Registration of an unowned lock through this gateway (project profile, protocol 10, Figure 11)."""
+"""Registration of an unowned lock through this gateway (Figure 11; project profile)."""
+
+import os
 
 from homeassistant.core import HomeAssistant
 
-from .answers import Registration, read
+from .answers import Registration
+from .conversation import Conversation, FailedError
 from .errors import LockError, Reason
-from .exchange import async_hello, async_run
-from .link import Link, LinkLostError
-from .ras import GatewayClient
+from .igrs_codec.bsld.driver import BsldLink
+from .igrs_codec.bsld.keys import device_id_from_text
+from .igrs_codec.bsld.session import HelloMemory
+from .igrs_codec.bsld.tracker import Tracker
+from .ras import GatewayClient, read
+from .ras_errors import RasRefusedError
 
 
 async def async_register(
@@ -22,13 +28,19 @@ async def async_register(
 
     The setup code is handed on and not kept.
     """
-    link = await Link.open(hass, address, name)
+    tracker = Tracker(device_id_from_text(device_id), {})
+    driver = BsldLink({}, HelloMemory(), tracker, os.urandom)
     try:
-        hello = await async_hello(link)
-        exchange = await ras.register_device(device_id, hello, name, setup_code=setup_code)
-        outcome = await async_run(link, ras, exchange, hello)
-    except LinkLostError as err:
+        conversation = await Conversation.async_open(hass, address, name, driver=driver, ras=ras)
+        try:
+            exchange = await ras.register_device(
+                device_id, conversation.hello.packet, name, setup_code=setup_code
+            )
+            result = await conversation.async_exchange(exchange)
+        finally:
+            await conversation.async_close()
+    except FailedError as err:
         raise LockError(Reason.NO_ANSWER) from err
-    finally:
-        await link.close()
-    return read(Registration.from_json, outcome.result)
+    if result["code"]:
+        raise RasRefusedError(result["code"])
+    return read(Registration.from_json, result)

@@ -55,7 +55,7 @@ def _lock_from_json(device_id: str, data: dict[str, Any]) -> LockMemory:
         k_adv={int(gen): bytes.fromhex(key) for gen, key in data["k_adv"].items()},
         version=None
         if version is None
-        else Version(*version[:-1], capabilities=Capability(version[-1])),
+        else Version(*version)._replace(capabilities=Capability(version[-1])),
         next_record=data["next_record"],
         last_record=data["last_record"],
     )
@@ -77,8 +77,7 @@ class Memory:
         if (data := await self._store.async_load()) is None:
             return
         self._locks = {
-            device_id: _lock_from_json(device_id, lock)
-            for device_id, lock in data["locks"].items()
+            device_id: _lock_from_json(device_id, lock) for device_id, lock in data["locks"].items()
         }
         self.names = {int(uid): name for uid, name in data["names"].items()}
 
@@ -97,9 +96,10 @@ class Memory:
     ) -> None:
         """Take over what the RAS handed out; without keys, those that are there stay."""
         device = device_id_from_text(device_id)
-        found = [Ticket.from_json(device, ticket) for ticket in tickets]
+        found = [Ticket.from_json(device, dict(ticket)) for ticket in tickets]
         lock = self.lock(device_id)
-        lock.tickets = {ticket.gen: ticket for ticket in found}
+        lock.tickets.clear()  # in place: a link may be using them
+        lock.tickets.update((ticket.gen, ticket) for ticket in found)
         lock.k_adv = dict(k_adv) or lock.k_adv
         self.save()
 

@@ -1,0 +1,350 @@
+"""The way to one lock: a queue of what is asked of it, and a connection that is kept a while.
+
+One thing at a time for each lock, each within its own deadline. Whatever goes wrong leaves
+this module as a LockError that says why, or as a RasError.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+import os
+import time
+from typing import Final, NamedTuple, Protocol
+
+from homeassistant.core import HomeAssistant
+
+from .answers import PendingFrame, Tickets
+from .const import LOGGER
+from .conversation import Conversation, FailedError
+from .errors import LockError, Reason
+from .igrs_codec.bsld.driver import BsldLink
+from .igrs_codec.bsld.frame import (
+    MAX_U16,
+    Bolt,
+    Command,
+    Event as LogEvent,
+    Operation,
+    Record,
+    Status,
+    is_older,
+)
+from .igrs_codec.bsld.session import Answered, HelloMemory, Moved, Recorded
+from .igrs_codec.bsld.tracker import Tracker, clock_agrees
+from .igrs_codec.driver import Event, Failed, Failure, NeedTicket, NeedTime, Step
+from .link import explained, is_full
+from .ras import GatewayClient
+from .ras_errors import RasError, RasRefusedError
+from .storage import LockMemory
+
+DEADLINE: Final = 20  # seconds for one thing, everything included
+ASK_RAS_TIMEOUT: Final = 5  # seconds; the lock hangs up 10 s after its HELLO
+RECONNECT_DELAY: Final = 1  # seconds after a HELLO that may be a replay
+TICKET_RIGHTS: Final = ("lock", "unlock", "open", "log")
+TICKET_TTL: Final = 86400  # seconds; renewed long before (protocol 15.2)
+LOG_SIZE: Final = 256  # records that a lock keeps at least
+LOG_BATCH: Final = 16  # records in an answer
+
+_TRIES: Final = 2
+_MOVING: Final = frozenset({Bolt.LOCKING, Bolt.UNLOCKING})
+_REFUSALS: Final = {
+    Status.DENIED: Reason.DENIED,
+    Status.EXPIRED: Reason.NOT_EXECUTED,
+    Status.CLOCK_UNSET: Reason.CLOCK_UNSET,
+    Status.JAMMED: Reason.JAMMED,
+    Status.BUSY: Reason.MOVING,
+    Status.BAD_ARGUMENT: Reason.NOT_SUPPORTED,
+}
+_FAILURES: Final = {
+    Failure.UNOWNED: Reason.UNOWNED,
+    Failure.NO_TICKET: Reason.TICKET_EXPIRED,
+    Failure.TICKET_REFUSED: Reason.REJECTED,
+    Failure.DENIED: Reason.DENIED,
+    Failure.CLOCK_UNSET: Reason.CLOCK_UNSET,
+    Failure.ERROR: Reason.REJECTED,
+}
+
+
+class Log(NamedTuple):
+    """Records read from a lock, oldest first, and its time in seconds when they were read."""
+
+    records: list[Record]
+    lock_time: int
+
+
+class Observer(Protocol):
+    """Who wants to know what the lock says."""
+
+    def state_answered(self) -> None:
+        """Show the tracker's state: it may have changed."""
+
+    def clock_agreed(self) -> None:
+        """Believe the own clock: the lock's agrees with it."""
+
+    def clock_wrong(self) -> None:
+        """Have the lock's clock set: it is off by more than 30 s."""
+
+    def log_grew(self) -> None:
+        """Read the log: there is a new record."""
+
+    def keep(self, tickets: Tickets) -> None:
+        """Keep what the RAS handed out."""
+
+    def delivered(self, notifications: tuple[bytes, ...]) -> None:
+        """Tell the RAS what the lock answered to a queued frame."""
+
+    def make_room(self) -> Awaitable[None]:
+        """Hang up where a connection is only kept for later."""
+
+
+class Carrier:
+    """The one way to one lock."""
+
+    def __init__(
+        self,
+        hass: HomeAssistant,
+        *,
+        ras: GatewayClient,
+        memory: LockMemory,
+        tracker: Tracker,
+        device_id: str,
+        address: str,
+        name: str,
+        observer: Observer,
+    ) -> None:
+        """Prepare; nothing is connected before something is asked."""
+        self.pending: list[PendingFrame] = []
+        self._hass = hass
+        self._ras = ras
+        self._memory = memory
+        self._tracker = tracker
+        self._device_id = device_id
+        self._address = address
+        self._name = name
+        self._observer = observer
+        self._hellos = HelloMemory()
+        self._queue = asyncio.Lock()
+        self._conversation: Conversation | None = None
+        self._lingering: asyncio.Task[None] | None = None
+        self._refusal: RasError | None = None
+
+    async def async_operate(self, operation: Operation) -> None:
+        """Lock, unlock or open, and wait for the end of the movement; or raise LockError."""
+        async with self._turn():
+            answered = await self._async_say(lambda it: it.async_operate(operation))
+            result: Answered | Moved = answered
+            if answered.state is not None and answered.state.bolt in _MOVING:
+                result = await self._async_say(Conversation.async_moved, tries=1)
+            if result.state is not None and result.state.bolt is Bolt.JAMMED:
+                raise LockError(Reason.JAMMED)
+            if result.status is not Status.OK:
+                raise LockError(_REFUSALS.get(result.status, Reason.FAILED))
+
+    async def async_learn(self, first: int | None) -> Log:
+        """Read the state, the version if it is unknown, and the log; or raise LockError.
+
+        first is the number of the oldest record wanted, None for all there are.
+        """
+        async with self._turn():
+            return await self._async_say(lambda it: self._async_learn(it, first))
+
+    async def async_relay(self, exchange_id: str, accept: Callable[[], Awaitable[None]]) -> None:
+        """Accept a remote operation and carry it; raise LockError or RasError.
+
+        The RAS makes all packets, under a HELLO that is its own (project profile, ras_api 5.1).
+        """
+        if self._queue.locked():
+            raise LockError(Reason.BUSY)
+        async with self._turn():
+            await accept()
+            await self._async_hang_up()
+            conversation = await self._async_open()
+            try:
+                exchange = await self._ras.exchange_step(
+                    exchange_id, hello=conversation.hello.packet
+                )
+                await conversation.async_exchange(exchange)
+            finally:
+                await self._async_hang_up()
+
+    async def async_set_time(self) -> None:
+        """Let the RAS set the lock's clock; raise LockError or RasError."""
+        async with self._turn():
+            await self._async_hang_up()  # the frame is bound to a HELLO of the last 30 s
+            conversation = await self._async_open()
+            exchange = await self._ras.time(self._device_id, conversation.hello.packet)
+            await conversation.async_exchange(exchange)
+
+    async def async_deliver(self) -> None:
+        """Carry the queued frames; raise LockError."""
+        if not self.pending:
+            return
+        async with self._turn():
+            await self._async_say(self._async_deliver)
+
+    async def async_rest(self) -> None:
+        """Hang up, unless something is under way."""
+        if not self._queue.locked():
+            await self.async_close()
+
+    async def async_close(self) -> None:
+        """Hang up."""
+        await self._async_stop_lingering()
+        await self._async_hang_up()
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncGenerator[None]:
+        """Wait for a turn, and let nothing but LockError and RasError out."""
+        late = LockError(Reason.BUSY)
+        try:
+            async with asyncio.timeout(DEADLINE), self._queue:
+                await self._async_stop_lingering()
+                self._refusal = None
+                try:
+                    yield
+                except FailedError, asyncio.CancelledError:
+                    late = self._late()
+                    await self._async_hang_up()
+                    raise
+                finally:
+                    self._linger()
+        except FailedError as err:
+            raise self._explained(err.failed) from err
+        except TimeoutError as err:
+            raise late from err
+
+    async def _async_say[T](
+        self, say: Callable[[Conversation], Awaitable[T]], *, tries: int = _TRIES
+    ) -> T:
+        """Say something, on a new link once more where the protocol allows it."""
+        while True:
+            tries -= 1
+            try:
+                return await say(await self._async_open_if_closed())
+            except FailedError as err:
+                await self._async_hang_up()
+                if not tries or not err.failed.reconnect:
+                    raise
+                LOGGER.debug("%s: %s, connecting again", self._name, err)
+                if err.failed.reason is Failure.HELLO_REFUSED:
+                    await asyncio.sleep(RECONNECT_DELAY)
+
+    async def _async_open_if_closed(self) -> Conversation:
+        """Return the link that is kept, or a new one on which queued frames went first."""
+        if self._conversation is not None and not self._conversation.closed:
+            return self._conversation
+        conversation = await self._async_open()
+        await self._async_deliver(conversation)
+        return conversation
+
+    async def _async_open(self) -> Conversation:
+        if is_full(self._hass, self._address):
+            await self._observer.make_room()
+        driver = BsldLink(self._memory.tickets, self._hellos, self._tracker, os.urandom)
+        self._conversation = await Conversation.async_open(
+            self._hass,
+            self._address,
+            self._name,
+            driver=driver,
+            ras=self._ras,
+            heard=self._heard,
+            helped=self._async_help,
+        )
+        return self._conversation
+
+    async def _async_deliver(self, conversation: Conversation) -> None:
+        frames, self.pending = self.pending, []
+        for frame in frames:
+            if frame.not_after > time.time():
+                self._observer.delivered(await conversation.async_deliver(frame.packet))
+
+    async def _async_learn(self, conversation: Conversation, first: int | None) -> Log:
+        if conversation.counter is None:
+            await conversation.async_status()
+        if self._memory.version is None:
+            self._memory.version = await conversation.async_version()
+        newest = conversation.counter or 0
+        if first is None:
+            first = (newest - LOG_SIZE + 1) & MAX_U16
+        records: list[Record] = []
+        while not is_older(newest, first):
+            batch = await conversation.async_log(first)
+            found = [record for record in batch if record.event is not LogEvent.NONE]
+            records += found
+            if len(found) < LOG_BATCH:
+                break
+            first = (found[-1].number + 1) & MAX_U16
+        return Log(records, conversation.lock_time)
+
+    # What the driver asks and tells
+
+    async def _async_help(self, conversation: Conversation, need: NeedTicket | NeedTime) -> Step:
+        """Ask the RAS, or let the driver go on without."""
+        try:
+            async with asyncio.timeout(ASK_RAS_TIMEOUT):
+                if isinstance(need, NeedTime):
+                    exchange = await self._ras.time(self._device_id, need.hello)
+                    await conversation.async_exchange(exchange)
+                else:
+                    rights, ttl = TICKET_RIGHTS, TICKET_TTL
+                    self._observer.keep(await self._ras.tickets(self._device_id, rights, ttl))
+        except RasError as err:
+            LOGGER.debug("%s: the RAS does not help: %s", self._name, err)
+            self._refusal = err
+        except TimeoutError:
+            LOGGER.debug("%s: the RAS does not answer in time", self._name)
+        return conversation.driver.go_on(time.time())
+
+    def _heard(self, event: Event) -> None:
+        """Tell the observer what matters to it."""
+        match event:
+            case Answered() | Moved():
+                if event.state is None:
+                    return
+                if not event.state.clock_unset and clock_agrees(event.time, time.time()):
+                    self._observer.clock_agreed()
+                self._observer.state_answered()
+            case NeedTime():
+                self._observer.clock_wrong()
+            case Recorded(command=Command.EVENT):
+                self._observer.log_grew()
+            case _:
+                pass
+
+    # The link between turns
+
+    def _linger(self) -> None:
+        """Keep the link for the next request, as long as the driver says."""
+        conversation = self._conversation
+        if conversation is not None and not conversation.closed:
+            self._lingering = self._hass.async_create_background_task(
+                conversation.async_idle(), f"{self._name} lingers"
+            )
+
+    async def _async_stop_lingering(self) -> None:
+        if self._lingering is not None:
+            self._lingering.cancel()
+            await asyncio.wait([self._lingering])
+            self._lingering = None
+
+    async def _async_hang_up(self) -> None:
+        if self._conversation is not None:
+            conversation, self._conversation = self._conversation, None
+            await conversation.async_close()
+            if conversation.unanswered:
+                self._observer.state_answered()
+
+    # Why something failed
+
+    def _late(self) -> LockError:
+        """Return what a deadline that passes now means."""
+        conversation = self._conversation
+        if conversation is None:
+            return explained(self._hass, self._address, Reason.NOT_CONNECTED)
+        return LockError(Reason.OUTCOME_UNKNOWN if conversation.unanswered else Reason.NO_ANSWER)
+
+    def _explained(self, failed: Failed) -> LockError:
+        if failed.unanswered:
+            return LockError(Reason.OUTCOME_UNKNOWN)
+        if failed.reason is Failure.NO_TICKET and isinstance(self._refusal, RasRefusedError):
+            return LockError(Reason.RAS_REFUSES, code=str(self._refusal.code))
+        return LockError(_FAILURES.get(failed.reason, Reason.NO_ANSWER))
