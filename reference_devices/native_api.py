@@ -52,7 +52,8 @@ async def read(reader: StreamReader) -> Message | None:
                 raise ApiError(f"a message of {size} bytes")
             body = await reader.readexactly(size)
             if number in MESSAGE_TYPE_TO_PROTO:
-                return MESSAGE_TYPE_TO_PROTO[number].FromString(body)
+                message: Message = MESSAGE_TYPE_TO_PROTO[number].FromString(body)
+                return message
         except IncompleteReadError, ConnectionError:
             return None
         except DecodeError as err:

@@ -27,7 +27,12 @@ CONNECT_TIMEOUT: Final = 10.0  # seconds
 
 _MTU: Final = 517  # bytes, what a proxy offers
 _RETRY_CANCEL: Final = 0.1  # seconds
-_NO_RESOURCES: Final = 128  # GATT error code
+_ADDRESS_BITS: Final = 48
+_ADDRESS_TYPES: Final = (hci.AddressType.PUBLIC_DEVICE, hci.AddressType.RANDOM_DEVICE)
+
+# GATT error codes
+_NO_RESOURCES: Final = 128
+_ILLEGAL_PARAMETER: Final = 135
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,6 +193,9 @@ class BluetoothProxy:
 
     def connect(self, owner: Session, address: int, address_type: int) -> None:
         """Reserve a slot and connect; the outcome is told to the client."""
+        if address >> _ADDRESS_BITS or address_type not in _ADDRESS_TYPES:
+            owner.tell_connection(address, error=_ILLEGAL_PARAMETER)
+            return
         if (slot := self.slot(owner, address)) is not None:
             if slot.client is not None:
                 owner.tell_connection(address, mtu=slot.client.mtu)

@@ -146,7 +146,9 @@ class Session:
 
     def set_scanner_mode(self, request: Any) -> None:
         """Scan actively or passively."""
-        self._start(self._proxy.scan(BluetoothScannerMode(request.mode)))
+        active = request.mode == BluetoothScannerMode.ACTIVE
+        mode = BluetoothScannerMode.ACTIVE if active else BluetoothScannerMode.PASSIVE
+        self._start(self._proxy.scan(mode))
 
     def subscribe_slots(self, _request: Message) -> None:
         """Tell free and taken slots, now and at each change."""
@@ -156,9 +158,10 @@ class Session:
     def device(self, request: Any) -> None:
         """Connect, disconnect, or answer that there is no pairing."""
         address = request.address
-        match request.request_type:
+        match BluetoothDeviceRequestType.convert(request.request_type):
             case (
-                BluetoothDeviceRequestType.CONNECT_V3_WITH_CACHE
+                BluetoothDeviceRequestType.CONNECT
+                | BluetoothDeviceRequestType.CONNECT_V3_WITH_CACHE
                 | BluetoothDeviceRequestType.CONNECT_V3_WITHOUT_CACHE
             ):
                 self._proxy.connect(self, address, request.address_type)
@@ -178,6 +181,8 @@ class Session:
                 )
             case BluetoothDeviceRequestType.CLEAR_CACHE:
                 self.send(messages.BluetoothDeviceClearCacheResponse(address=address, success=True))
+            case None:
+                pass  # something of a later API
 
     def notify(self, request: Any) -> None:
         """Pass notifications on, or no longer; the client itself writes the CCCD."""

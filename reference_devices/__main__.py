@@ -1,0 +1,7 @@
+"""The program bsld."""
+
+import sys
+
+from .cli import main
+
+sys.exit(main())
