@@ -16,7 +16,7 @@ from .home import ACCOUNT, ACCOUNT_PASSWORD, HASS_PORT, PASSWORD, USER, home, se
 from .processes import ProcessError
 
 DEMO: Final = Path(__file__).resolve().parent.parent / ".demo"
-RADIO_DELAY: Final = 0.02  # seconds; about what a packet takes over a proxy
+RADIO_DELAY: Final = 20  # milliseconds; about what a packet takes over a proxy
 
 
 def arguments() -> argparse.Namespace:

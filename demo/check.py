@@ -123,7 +123,7 @@ async def add(check: Check) -> None:
 async def operate(check: Check, door: Door, action: str, bolt: str) -> None:
     """Operate from Home Assistant, and see it at the door and in Home Assistant."""
     await check.home.hass.act(f"lock.{action}", door.entity_id)
-    at_door = (await check.home.act(door, "status"))["bolt"]
+    at_door = (await check.home.act(door))["bolt"]
     must(at_door == bolt, f"{door.name} is {at_door}")
     shown = await check.home.hass.state(door.entity_id)
     must(shown == bolt, f"{door.name} is shown as {shown}")
@@ -143,12 +143,12 @@ async def lock_all(check: Check) -> None:
 
 async def knob(check: Check) -> None:
     """A knob is turned, and Home Assistant sees it without connecting."""
-    before = await check.home.act(check.door, "status")
+    before = await check.home.act(check.door)
     await check.home.act(check.door, "knob", "unlock")
     await check.home.hass.until_state(check.door.entity_id, {"unlocked"}, STATE_TIMEOUT)
     await check.home.act(check.door, "knob", "lock")
     await check.home.hass.until_state(check.door.entity_id, {"locked"}, STATE_TIMEOUT)
-    after = await check.home.act(check.door, "status")
+    after = await check.home.act(check.door)
     must(after["connections"] == before["connections"], "there was a connection")
 
 
@@ -185,7 +185,7 @@ async def grant(check: Check) -> None:
     for command, bolt in ("unlock", "unlocked"), ("lock", "locked"):
         told = await remotely(check, command)
         must(told == bolt, f"the answer says {told}")
-        at_door = (await check.home.act(check.door, "status"))["bolt"]
+        at_door = (await check.home.act(check.door))["bolt"]
         must(at_door == bolt, f"the door is {at_door}")
     await check.home.hass.until_state(check.door.entity_id, {"locked"}, STATE_TIMEOUT)
 
@@ -215,7 +215,7 @@ async def replayed(check: Check) -> None:
     await operate(check, check.door, "lock", "locked")
     attack = await check.home.act(check.door, "replay")
     must(attack["written"], "nothing was recorded")
-    at_door = (await check.home.act(check.door, "status"))["bolt"]
+    at_door = (await check.home.act(check.door))["bolt"]
     must(at_door == "locked", f"the door is {at_door}")
 
 

@@ -10,6 +10,8 @@ from typing import Any, Final
 
 import aiohttp
 
+from reference_devices.door import ask
+
 from .home_assistant import HomeAssistant, home_assistant, prepare
 from .owner import Person, RefusedError
 from .processes import require_free_port, run, running
@@ -62,11 +64,11 @@ class Home:
         )
 
     async def act(self, door: Door, *action: str) -> dict[str, Any]:
-        """Do something at a door, as a person there, and return the lock's state."""
-        locks = self.folder / "locks"
-        answer = await run(PROGRAMS / "bsld", "act", "--folder", locks, door.device_id, *action)
-        state: dict[str, Any] = json.loads(answer)
-        return state
+        """Do something at a door, as a person there, or just look; return what is to be seen."""
+        request = {"device": door.device_id, "action": action}
+        answer = await ask(self.folder / "locks", request)
+        (state,) = answer.pop("locks")
+        return {**state, **answer}
 
     @asynccontextmanager
     async def without_server(self) -> AsyncIterator[None]:
@@ -92,10 +94,10 @@ async def server(folder: Path) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def home(folder: Path, *, hop_delay: float = 0) -> AsyncIterator[Home]:
+async def home(folder: Path, *, hop_delay: int = 0) -> AsyncIterator[Home]:
     """Run the RAS, the locks and Home Assistant inside the context.
 
-    `hop_delay` is the time in seconds that a packet spends on the air.
+    `hop_delay` is the time in milliseconds that a packet spends on the air.
     """
     for port in RAS_PORT, PROXY_PORT, HASS_PORT:
         require_free_port(port)
@@ -110,7 +112,7 @@ async def home(folder: Path, *, hop_delay: float = 0) -> AsyncIterator[Home]:
         await everything.enter_async_context(
             running(
                 *(PROGRAMS / "bsld", "home", "--folder", locks, "--locks", str(LOCKS)),
-                *("--port", str(PROXY_PORT), "--delay", str(hop_delay)),
+                *("--port", str(PROXY_PORT), "--hop-delay", str(hop_delay)),
                 log=folder / "locks.log",
             )
         )

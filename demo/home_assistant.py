@@ -111,6 +111,7 @@ class HomeAssistant:
         """Be nobody, until a log-in."""
         self.url = url
         self.token = ""
+        self.tokens: dict[str, Any] = {}
         self._session = session
 
     async def get(self, path: str) -> Any:
@@ -149,7 +150,8 @@ class HomeAssistant:
                 "result"
             ]
         form = client | {"grant_type": "authorization_code", "code": code}
-        self.token = (await self._request("POST", "/auth/token", data=form))["access_token"]
+        self.tokens = await self._request("POST", "/auth/token", data=form)
+        self.token = self.tokens["access_token"]
 
     async def ask(self, kind: str, **arguments: Any) -> Any:
         """Send one command over a WebSocket and return its result."""
