@@ -307,7 +307,13 @@ class IgrsConfigFlow(ConfigFlow, domain=DOMAIN):
         try:
             if reauth is not None and token.user_id != reauth.data[CONF_USER_ID]:
                 return self.async_abort(reason="wrong_account")
-            gateway = await async_register_gateway(self._ras, token, self.hass.config.location_name)
+            name = self.hass.config.location_name
+            if reauth is None:
+                gateway = await async_register_gateway(self._ras, token, name)
+            else:
+                gateway = await async_renew_gateway(
+                    self._ras, token, reauth.data[CONF_GATEWAY_ID], name
+                )
         finally:
             await async_log_out(self._ras, token)
         credentials = {

@@ -208,7 +208,9 @@ async def test_login(session: aiohttp.ClientSession, ras: Ras) -> None:
     """Password and code make a gateway; then the person is logged out."""
     client = RasClient(session, ras.url)
 
-    login = await async_log_in(client, f" {ras.account.upper()} ".replace("ANNA", "anna"), ras.password)
+    login = await async_log_in(
+        client, f" {ras.account.upper()} ".replace("ANNA", "anna"), ras.password
+    )
     token = await async_second_factor(client, login, login.methods[0], ras.code)
     credentials = await async_register_gateway(client, token, "Home")
     await async_log_out(client, token)
