@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from .ras_errors import RasUnreachableError
+from .ras_errors import Code, RasRefusedError, RasUnreachableError
 
 type Json = Mapping[str, Any]
 
@@ -135,7 +135,9 @@ class Registration:
 
     @classmethod
     def from_json(cls, data: Json) -> Self:
-        """Parse the `result` of the exchange."""
+        """Parse the `result` of the exchange, or raise RasRefusedError if it failed."""
+        if data["code"] != Code.OK:
+            raise RasRefusedError(int(data["code"]))
         return cls(
             device=DeviceInfo.from_json(data["device"]),
             uid=int(data["uid"]),

@@ -221,10 +221,11 @@ class IgrsConfigFlow(ConfigFlow, domain=DOMAIN):
     @callback
     def _async_change(self, entry: ConfigEntry[Any], **changes: str) -> None:
         """Change the entry; if it is set up, its listener starts it anew."""
+        is_listening = bool(entry.update_listeners)
         self.hass.config_entries.async_update_entry(
             entry, data={**entry.data, **self._server_data, **changes}
         )
-        if not entry.update_listeners:
+        if not is_listening:
             self.hass.config_entries.async_schedule_reload(entry.entry_id)
 
     @property
