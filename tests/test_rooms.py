@@ -55,7 +55,7 @@ ROOMS: Final = {
     "devices": Room(
         ROOT / "reference_devices",
         frozenset(
-            {"aioesphomeapi", "bumble", "igrs_codec", "reference_devices", "segno", "serialx"}
+            {"aioesphomeapi", "bumble", "google", "igrs_codec", "reference_devices", "serialx"}
         ),
     ),
 }
