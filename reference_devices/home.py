@@ -86,7 +86,7 @@ async def serve_home(
             served = await running.enter_async_context(proxy)
         except OSError as err:
             raise HomeError(
-                f"cannot listen on port {port}: {err.strerror}; choose another with --port"
+                f"cannot listen on port {port}: {_reason(err)}; choose another with --port"
             ) from err
         yield Home(folder=folder, doors=doors, port=served.port)
 
@@ -136,7 +136,7 @@ async def _open(transport: str) -> Transport:
         return await open_transport(transport)
     except Exception as err:  # whatever the driver of this transport raises
         raise HomeError(
-            f"cannot open {transport}: {err or type(err).__name__}; see bsld lock --help"
+            f"cannot open {transport}: {str(err) or type(err).__name__}; see bsld lock --help"
         ) from err
 
 
@@ -152,6 +152,10 @@ async def _power_on(transport: str, opened: Transport, random_address: bytes) ->
     except (BaseBumbleError, TimeoutError) as err:
         raise HomeError(f"no Bluetooth controller answers at {transport}; is it free?") from err
     return radio
+
+
+def _reason(err: OSError) -> str:
+    return os.strerror(err.errno) if err.errno else str(err)
 
 
 def _identity(labels: list[Label]) -> Identity:
