@@ -7,6 +7,7 @@ time in seconds.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
@@ -60,7 +61,8 @@ class HelloSeen(NamedTuple):
     packet: bytes
 
 
-class ReadInfo(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class ReadInfo:
     """No HELLO came: read INFO and feed it."""
 
 

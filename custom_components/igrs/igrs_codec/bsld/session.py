@@ -90,7 +90,8 @@ class Recorded(NamedTuple):
     more: bool
 
 
-class Closed(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Closed:
     """The lock ends the link, as asked."""
 
 
