@@ -6,7 +6,7 @@ import time
 
 from aiohttp import web
 
-from . import account, application, message
+from . import account, application, housekeeping, message
 from .account.access import authenticate
 from .application.audit import AUDIT, AuditLog
 from .idempotency import RUNNING, answer_once
@@ -56,5 +56,13 @@ def create_app(
     app.add_routes(ROUTES)
     app.on_shutdown.append(message.close_sockets)
     app.on_response_prepare.append(plain_headers)
-    app.cleanup_ctx.extend((open_database, message.context, account.context, set_up_devices))
+    app.cleanup_ctx.extend(
+        (
+            open_database,
+            message.context,
+            account.context,
+            set_up_devices,
+            housekeeping.context,
+        )
+    )
     return app

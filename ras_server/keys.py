@@ -45,8 +45,12 @@ def new_id_from(random: Random, prefix: str) -> str:
 
 def new_mid(app: web.Application) -> str:
     """Return a new message identifier, a ULID."""
-    milliseconds = int(app[CLOCK]() * 1000)
-    return _base32(milliseconds << 80 | int.from_bytes(app[RANDOM](10)), 26)
+    return new_mid_from(app[RANDOM], app[CLOCK]())
+
+
+def new_mid_from(random: Random, at: float) -> str:
+    """Return a new message identifier, as new_mid does, for a Unix time."""
+    return _base32(int(at * 1000) << 80 | int.from_bytes(random(10)), 26)
 
 
 def _base32(number: int, length: int) -> str:

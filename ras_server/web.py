@@ -13,6 +13,7 @@ import probatio
 
 from .errors import Code, RasError
 from .keys import BODY, CLOCK, DATABASE, MID, new_mid, now
+from .logs import REQUEST_ID
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -106,6 +107,17 @@ def pointer(path: Sequence[Any]) -> str:
 
 @web.middleware
 async def tell_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer every error with the body of 2.1, and give each request a line in the log."""
+    request_id = new_mid(request.app)
+    REQUEST_ID.set(request_id)
+    response = await _tell_errors(request, handler)
+    if not response.prepared:
+        response.headers["Request-Id"] = request_id
+    _LOGGER.info("%s %s %s", request.method, route_name(request), response.status)
+    return response
+
+
+async def _tell_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Answer every error, also those of the framework, with the body of 2.1."""
     given = request.headers.get("Mid", "")
     request[MID] = given if MID_PATTERN.fullmatch(given) else new_mid(request.app)

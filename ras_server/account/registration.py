@@ -68,7 +68,7 @@ async def register(request: web.Request) -> web.Response:
             accounts.User(
                 user_id=user_id,
                 account=account,
-                scram=_sealed(request, user_id, asked["scram"]),
+                scram=sealed(request.app, user_id, asked["scram"]),
                 display_name=asked["display_name"],
                 locale=asked["locale"],
                 created=now(request.app),
@@ -93,8 +93,9 @@ async def reset(request: web.Request) -> web.Response:
     user = accounts.user_of_account(database, account)
     if user is None:
         raise RasError(Code.UNKNOWN, "The account is not registered")
+    verifier = sealed(request.app, user.user_id, asked["scram"])
     with database.write():
-        accounts.set_scram(database, user.user_id, _sealed(request, user.user_id, asked["scram"]))
+        accounts.set_scram(database, user.user_id, verifier)
         sessions.remove_trust(database, user.user_id)
         gateways.end_secrets(database, user.user_id)
         request.app[SESSIONS].close_user(user.user_id)
@@ -103,14 +104,14 @@ async def reset(request: web.Request) -> web.Response:
     return answer(request)
 
 
-def _sealed(request: web.Request, user_id: str, given: dict[str, Any]) -> bytes:
-    verifier = scram.Verifier(
+def sealed(app: web.Application, user_id: str, given: dict[str, Any]) -> bytes:
+    """Return the verifier in a body as it is stored with its user."""
+    return scram.Verifier(
         salt=given["salt"],
         iterations=given["iterations"],
         stored_key=given["stored_key"],
         server_key=given["server_key"],
-    )
-    return verifier.sealed(request.app[VAULT], user_id)
+    ).sealed(app[VAULT], user_id)
 
 
 ROUTES: Final = (

@@ -4,7 +4,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
 import hmac
-from typing import Final
+from typing import Any, Final
 
 import orjson
 import probatio
@@ -72,6 +72,20 @@ class Verifier:
             stored_key=b64decode(text["stored_key"]),
             server_key=b64decode(text["server_key"]),
         )
+
+
+def verifier_of(password: str) -> dict[str, Any]:
+    """Return the field `scram` for a password; takes some tenths of a second."""
+    salt, stored_key, server_key, iterations = ScramMechanism(MECHANISM).make_auth_info(
+        password, iteration_count=DEFAULT_ITERATIONS
+    )
+    return {
+        "mechanism": MECHANISM,
+        "salt": b64encode(salt).decode(),
+        "iterations": iterations,
+        "stored_key": b64encode(stored_key).decode(),
+        "server_key": b64encode(server_key).decode(),
+    }
 
 
 class Exchange:

@@ -74,15 +74,16 @@ class Push:
         mid: str | None = None,
         ack: bool = False,
     ) -> str:
-        """Send a message to a receiver (`user:...` or `gw:...`), and return its mid.
+        """Send a message to `user:...` or `gw:...`, or to `dev:...` via `gw:...`; return its mid.
 
         It is stored with the current transaction and leaves after the commit. `mid` is given only
         where the same message goes to another gateway.
         """
+        receiver = _receiver(dst, via)
         mid = mid or self._new_mid()
         at = self._now()
         with self._database.write(durable=False):
-            seq = messages.next_seq(self._database, dst)
+            seq = messages.next_seq(self._database, receiver)
             envelope = {
                 "v": SCHEMA,
                 "mid": mid,
@@ -97,8 +98,8 @@ class Push:
                 "ack": ack,
                 "body": body,
             }
-            messages.add(self._database, dst, seq, at, orjson.dumps(envelope))
-            self._database.after_commit(lambda: self._wake(dst))
+            messages.add(self._database, receiver, seq, at, orjson.dumps(envelope))
+            self._database.after_commit(lambda: self._wake(receiver))
         return mid
 
     async def ask(
@@ -108,19 +109,21 @@ class Push:
         body: dict[str, Any],
         *,
         src: str,
+        via: str | None = None,
         timeout: float,  # noqa: ASYNC109 - a deadline of the protocol, not of the caller
         dt: str = "lock",
         mid: str | None = None,
     ) -> dict[str, Any]:
         """Send a message, and return the body of its answer (mi 2), or raise TimeoutError."""
         mid = mid or self._new_mid()
-        answered = self._asked[dst, mid] = asyncio.get_running_loop().create_future()
+        key = (_receiver(dst, via), mid)
+        answered = self._asked[key] = asyncio.get_running_loop().create_future()
         try:
             async with asyncio.timeout(timeout):
-                self.publish(dst, mi, body, src=src, dt=dt, mid=mid, ack=True)
+                self.publish(dst, mi, body, src=src, via=via, dt=dt, mid=mid, ack=True)
                 return await answered
         finally:
-            del self._asked[dst, mid]
+            del self._asked[key]
 
     async def take(self, envelope: dict[str, Any], sender: Principal) -> None:
         """Give an incoming message to whoever waits for it; one that came before is dropped."""
@@ -183,6 +186,11 @@ class Push:
     def _wake(self, address: str) -> None:
         for connection in self._connections.get(address, ()):
             connection.wake.set()
+
+
+def _receiver(dst: str, via: str | None) -> str:
+    """Return whose connection carries a message: for a device, the gateway it goes through."""
+    return via if via and dst.startswith("dev:") else dst
 
 
 PUSH: Final = web.AppKey("push", Push)

@@ -13,7 +13,7 @@ refuses everything, and the server stops.
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from importlib import resources
 import logging
 import os
@@ -56,6 +56,7 @@ class Database:
         self._written = self._committed = 0  # numbers of writes
         self._wanted = self._durable = 0  # the last one that must be on disk, that is on disk
         self.failure: BaseException | None = None
+        self._on_failure: list[Callable[[], None]] = []
 
     def __enter__(self) -> Self:
         """Own the connection."""
@@ -138,13 +139,25 @@ class Database:
 
     def backup(self, path: Path) -> None:
         """Copy the database to a new file, consistent in itself; blocks, so call it in a thread."""
+        if self.path is None:
+            raise DatabaseError("A database in memory has no backup")
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
         with (
-            sqlite3.connect(f"file:{self.path}?mode=ro", uri=True) as source,
-            sqlite3.connect(path) as target,
+            closing(sqlite3.connect(self.path)) as source,
+            closing(sqlite3.connect(path)) as target,
         ):
             source.backup(target, pages=1024)
-        source.close()
-        target.close()
+
+    def on_failure(self, callback: Callable[[], None]) -> None:
+        """Call back when the database takes no more."""
+        self._on_failure.append(callback)
+
+    def _fail(self, err: Exception) -> None:
+        _LOGGER.critical("The database could not be written: %s", err)
+        self.failure = err
+        self._after.clear()
+        for callback in self._on_failure:
+            callback()
 
     def _require(self) -> None:
         if self.failure is not None:
@@ -176,9 +189,7 @@ class Database:
         try:
             self._commit_now()
         except sqlite3.Error as err:
-            _LOGGER.critical("The database could not be written: %s", err)
-            self.failure = err
-            self._after.clear()
+            self._fail(err)
         if done is not None and not done.done():
             done.set_result(None)
 
@@ -196,8 +207,7 @@ class Database:
             await asyncio.get_running_loop().run_in_executor(self._thread, self._sync)
             self._durable = max(self._durable, committed)
         except (OSError, sqlite3.Error) as err:
-            _LOGGER.critical("The database could not be flushed: %s", err)
-            self.failure = err
+            self._fail(err)
         finally:
             self._flush = None
 
@@ -206,11 +216,8 @@ class Database:
             return
         os.fdatasync(self._log)
         if os.fstat(self._log).st_size > _CHECKPOINT_PAGES * 4096:
-            checkpoint = sqlite3.connect(self.path)
-            try:
+            with closing(sqlite3.connect(self.path)) as checkpoint:
                 checkpoint.execute("PRAGMA wal_checkpoint(PASSIVE)")
-            finally:
-                checkpoint.close()
 
 
 def _connect(path: Path | str) -> sqlite3.Connection:

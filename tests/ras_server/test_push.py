@@ -326,18 +326,21 @@ async def test_bad_envelope(
 
 
 async def test_ask(app: web.Application, gateway: Client) -> None:
-    """A question to a gateway returns the body of its answer."""
+    """A question to a device goes to its gateway, and returns the body of its answer."""
     address = f"gw:{gateway.gateway_id}"
 
     async with started(gateway) as (socket, _):
         asking = asyncio.ensure_future(
-            app[PUSH].ask(address, 1, {"cmd": "unlock"}, src="user:u-1", timeout=5)
+            app[PUSH].ask(
+                "dev:A1B2C3D4E5F6", 1, {"cmd": "unlock"}, src="user:u-1", via=address, timeout=5
+            )
         )
         asked = await socket.envelope()
         await socket.send(mi=2, re=asked["mid"], body={"status": 0, "accepted": True})
 
         assert await asking == {"status": 0, "accepted": True}
     assert asked["ack"] is True
+    assert (asked["dst"], asked["via"]) == ("dev:A1B2C3D4E5F6", address)
 
 
 async def test_ask_in_vain(app: web.Application, gateway: Client) -> None:

@@ -1,0 +1,224 @@
+"""The program `ras`: make a server, run it, administer it.
+
+The administration speaks to the running server over the unix socket in its folder; if none runs,
+the command is the server for a moment, without listening to the network.
+"""
+
+import argparse
+import asyncio
+from collections.abc import Callable, Iterable
+import csv
+import getpass
+from pathlib import Path
+import sys
+from typing import Any, Final
+
+from .settings import Settings, SettingsError
+
+FAILED: Final = 1
+_PAGE: Final = 200
+
+type Arguments = argparse.Namespace
+
+
+class CommandError(Exception):
+    """The command could not do its work; the message says what to do."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the program, and return its exit code: 0 done, 1 failed, 2 misused."""
+    asked = _parser().parse_args(arguments)
+    asked.folder = Path(getattr(asked, "folder", "ras-data"))
+    try:
+        code: int = asked.run(asked)
+    except (SettingsError, CommandError) as err:
+        print(f"ras: {err}", file=sys.stderr)
+        return FAILED
+    return code
+
+
+def _init(asked: Arguments) -> int:
+    """Make a new server."""
+    chosen = {name: value for name, value in vars(asked).items() if value is not None}
+    names = ("name", "host", "port", "url", "delivery", "cert", "key")
+    settings = Settings(
+        folder=asked.folder, **{name: chosen[name] for name in names if name in chosen}
+    )
+    settings.create()
+    from .store.db import Database  # noqa: PLC0415 - see _serve
+
+    Database(settings.database).close()
+    print(f"{asked.folder} is ready. Keep {settings.master_key} safe and apart from backups:")
+    print("without it nothing in the database opens. Next: `ras serve`.")
+    return 0
+
+
+def _serve(asked: Arguments) -> int:
+    """Run the server."""
+    # The help and wrong options answer at once, without loading the server.
+    from . import logs  # noqa: PLC0415
+    from .serve import serve  # noqa: PLC0415
+
+    settings = Settings.load(
+        asked.folder,
+        host=asked.host,
+        port=asked.port,
+        delivery=asked.delivery,
+        cert=asked.cert,
+        key=asked.key,
+    )
+    logs.set_up(asked.log_level)
+    return asyncio.run(serve(settings))
+
+
+def _user_list(asked: Arguments) -> int:
+    for user in _all(asked, "/v1/admin/users"):
+        locked = "locked" if user["locked"] else "-"
+        print(user["user_id"], user["account"]["value"], locked, user["display_name"], sep="\t")
+    return 0
+
+
+def _user_add(asked: Arguments) -> int:
+    """Add a user; the password is read from the terminal, or from standard input."""
+    password = (
+        getpass.getpass("Password: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
+    )
+    if len(password) < 8:  # noqa: PLR2004 - with a second factor
+        raise CommandError("the password must have at least 8 characters")
+    from .account.scram import verifier_of  # noqa: PLC0415 - see _serve
+
+    account = {"type": "phone" if asked.account.startswith("+") else "email"}
+    user = _call(
+        asked,
+        "POST",
+        "/v1/admin/users",
+        {
+            "account": account | {"value": asked.account},
+            "display_name": asked.name or asked.account,
+            "scram": verifier_of(password),
+        },
+    )
+    print(user["user_id"])
+    return 0
+
+
+def _user_lock(asked: Arguments) -> int:
+    _call(asked, "POST", f"/v1/admin/users/{asked.user_id}/lock", {})
+    return 0
+
+
+def _user_unlock(asked: Arguments) -> int:
+    _call(asked, "POST", f"/v1/admin/users/{asked.user_id}/unlock", {})
+    return 0
+
+
+def _device_list(asked: Arguments) -> int:
+    for device in _all(asked, "/v1/admin/devices"):
+        print(device["device_id"], device["state"], device["owner"] or "-", sep="\t")
+    return 0
+
+
+def _device_import(asked: Arguments) -> int:
+    """Import factory keys: a CSV file with the columns device_id and k_f."""
+    try:
+        with asked.file.open(encoding="utf-8", newline="") as file:
+            rows = [
+                {"device_id": row["device_id"], "k_f": row["k_f"]} for row in csv.DictReader(file)
+            ]
+    except (OSError, KeyError, UnicodeDecodeError, csv.Error) as err:
+        raise CommandError(f"{asked.file} needs the columns device_id and k_f: {err!r}") from None
+    counts = _call(asked, "POST", "/v1/admin/devices/import", {"items": rows})
+    print(*(f"{name}: {count}" for name, count in counts.items()), sep="\n")
+    return 0
+
+
+def _audit_verify(asked: Arguments) -> int:
+    result = _call(asked, "POST", "/v1/admin/audit/verify", {})
+    if result["ok"]:
+        print("The audit is complete and unchanged")
+        return 0
+    raise CommandError(f"the audit was changed at entry {result['first_bad']}: keep this database")
+
+
+def _backup(asked: Arguments) -> int:
+    _call(asked, "POST", "/v1/admin/backup", {"path": str(asked.file.resolve())})
+    print(f"{asked.file} is written. It opens only with the key file, which is not in it.")
+    return 0
+
+
+def _call(asked: Arguments, method: str, path: str, fields: dict[str, Any]) -> dict[str, Any]:
+    """Make one request to the administration."""
+    from .control import request  # noqa: PLC0415 - see _serve
+
+    return asyncio.run(request(Settings.load(asked.folder), method, path, fields))
+
+
+def _all(asked: Arguments, path: str) -> Iterable[dict[str, Any]]:
+    """Yield all items of a list of the administration."""
+    query: str | None = f"?limit={_PAGE}"
+    while query is not None:
+        page = _call(asked, "GET", path + query, {})
+        yield from page["items"]
+        query = page["next"] and f"?limit={_PAGE}&cursor={page['next']}"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="ras", description="The remote access server of a home's smart locks."
+    )
+    folder = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+    folder.add_argument(
+        "--folder", help="the server's folder: database, key file, settings (default: ras-data)"
+    )
+    parser.add_argument("--folder", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    def command(
+        group: Any, name: str, run: Callable[[Arguments], int], text: str
+    ) -> argparse.ArgumentParser:
+        made: argparse.ArgumentParser = group.add_parser(
+            name, parents=[folder], help=text, description=text
+        )
+        made.set_defaults(run=run)
+        return made
+
+    init = command(commands, "init", _init, "Make a new server in a folder.")
+    init.add_argument("--name", help="what clients see (default: RAS)")
+    init.add_argument("--url", help="the address clients are told, if it is not the host's")
+    serve = command(commands, "serve", _serve, "Run the server until it is told to stop.")
+    serve.add_argument("--log-level", default="INFO", choices=["DEBUG", "INFO", "WARNING"])
+    for each in init, serve:
+        each.add_argument("--host", help="IP address to listen on (default: 127.0.0.1)")
+        each.add_argument("--port", type=int, help="port to listen on (default: 8470)")
+        each.add_argument("--delivery", help="where codes go: console (default) or file:PATH")
+        each.add_argument("--cert", help="certificate chain (PEM); needed beyond loopback")
+        each.add_argument("--key", help="private key of the certificate (PEM)")
+
+    users = _group(commands, "user", "List, add, lock or unlock users.")
+    command(users, "list", _user_list, "List all users.")
+    add = command(users, "add", _user_add, "Add a user; asks for the password.")
+    add.add_argument("account", help="phone number (+49...) or e-mail address")
+    add.add_argument("--name", help="the name to show")
+    lock = command(users, "lock", _user_lock, "Lock a user out, at once.")
+    unlock = command(users, "unlock", _user_unlock, "Let a user in again.")
+    for each in lock, unlock:
+        each.add_argument("user_id", help="as `ras user list` shows it")
+
+    devices = _group(commands, "device", "List devices, or import factory keys.")
+    command(devices, "list", _device_list, "List all devices.")
+    load = command(devices, "import", _device_import, "Import factory keys from a CSV file.")
+    load.add_argument("file", type=Path, help="CSV with the columns device_id and k_f")
+
+    audits = _group(commands, "audit", "Check the audit.")
+    command(audits, "verify", _audit_verify, "Check that nobody changed the audit.")
+
+    backup = command(
+        commands, "backup", _backup, "Copy the database of a server."
+    )
+    backup.add_argument("file", type=Path, help="the new file")
+    return parser
+
+
+def _group(commands: Any, name: str, text: str) -> Any:
+    made = commands.add_parser(name, help=text, description=text)
+    return made.add_subparsers(title="commands", required=True, metavar="COMMAND")

@@ -1,0 +1,54 @@
+"""The administrator's way to the server: its unix socket."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+import os
+import time
+from typing import Any
+
+import aiohttp
+
+from .cli import CommandError
+from .keys import new_mid_from
+from .serve import administrable
+from .settings import Settings
+
+
+async def request(
+    settings: Settings, method: str, path: str, fields: dict[str, Any]
+) -> dict[str, Any]:
+    """Make one request, and return its data, or raise CommandError."""
+    fields = {"mid": new_mid_from(os.urandom, time.time())} | fields
+    async with _session(settings) as session:
+        json = None if method == "GET" else fields
+        async with session.request(method, f"http://localhost{path}", json=json) as response:
+            answer = await response.json()
+    if answer["status"]:
+        details = "".join(
+            f"; {each['pointer']}: {each['message']}" for each in answer["data"].get("errors", ())
+        )
+        raise CommandError(f"{answer['msg']} ({answer['code']}){details}")
+    data: dict[str, Any] = answer["data"]
+    return data
+
+
+@asynccontextmanager
+async def _session(settings: Settings) -> AsyncIterator[aiohttp.ClientSession]:
+    """Connect to the running server, or to one that runs only inside the context."""
+    try:
+        async with _connected(settings) as session:
+            yield session
+            return
+    except aiohttp.ClientConnectorError:
+        pass
+    async with administrable(settings), _connected(settings) as session:
+        yield session
+
+
+@asynccontextmanager
+async def _connected(settings: Settings) -> AsyncIterator[aiohttp.ClientSession]:
+    connector = aiohttp.UnixConnector(path=str(settings.socket))
+    async with aiohttp.ClientSession(connector=connector) as session:
+        async with session.get("http://localhost/healthz"):
+            pass
+        yield session
