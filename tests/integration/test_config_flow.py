@@ -288,21 +288,19 @@ async def test_certificate_changes_before_it_is_confirmed(
     hass: HomeAssistant, tmp_path: Path
 ) -> None:
     """What is confirmed is the certificate that was shown, not another one."""
-    port, certificates = unused_port(), []
-    for _ in range(2):
-        certificate = Certificate(tmp_path)
-        certificates.append(certificate)
-        async with running_ras(tmp_path, port=port, tls=certificate.context) as ras:
-            result = (
-                await begin(hass, ras.url) if len(certificates) == 1 else await submit(hass, result)
-            )
-            assert result["step_id"] == "certificate"
-            placeholders = result["description_placeholders"] or {}
-            assert placeholders["fingerprint"] == certificate.fingerprint.hex(":").upper()
-            if len(certificates) == 2:
-                result = await log_in(hass, await submit(hass, result), ras)
-                assert result["type"] is FlowResultType.CREATE_ENTRY
-                await hass.config_entries.async_unload(result["result"].entry_id)
+    port, shown, other = unused_port(), Certificate(tmp_path), Certificate(tmp_path)
+    async with running_ras(tmp_path, port=port, tls=shown.context) as ras:
+        result = await begin(hass, ras.url)
+
+    async with running_ras(tmp_path, port=port, tls=other.context) as ras:
+        result = await submit(hass, result)
+
+        assert result["step_id"] == "certificate"
+        placeholders = result["description_placeholders"] or {}
+        assert placeholders["fingerprint"] == other.fingerprint.hex(":").upper()
+        result = await log_in(hass, await submit(hass, result), ras)
+        assert result["type"] is FlowResultType.CREATE_ENTRY
+        await hass.config_entries.async_unload(result["result"].entry_id)
 
 
 async def test_server_gone_before_its_certificate_is_confirmed(

@@ -21,14 +21,11 @@ from custom_components.igrs.login import (
 from custom_components.igrs.ras import (
     GatewayClient,
     RasClient,
-    async_shown_fingerprint,
     is_acceptable_url,
 )
 from custom_components.igrs.ras_errors import (
     Code,
     RasAuthError,
-    RasCertificateError,
-    RasError,
     RasRefusedError,
     RasSchemaError,
     RasUnreachableError,
