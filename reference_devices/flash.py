@@ -145,8 +145,12 @@ class Flash:
 
     def __init__(self, medium: Medium) -> None:
         self._medium = medium
-        self._log = _Ring(medium, _LOG_PAGES, _LOG_SLOT)
-        self._time = _Ring(medium, _TIME_PAGES, _TIME_SLOT)
+        self.mount()
+
+    def mount(self) -> None:
+        """Find the places to write at, as a lock does when it gets power."""
+        self._log = _Ring(self._medium, _LOG_PAGES, _LOG_SLOT)
+        self._time = _Ring(self._medium, _TIME_PAGES, _TIME_SLOT)
 
     def ownership(self) -> bytes | None:
         """Return the newest valid ownership record, or None if both are unreadable."""

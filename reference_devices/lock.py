@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-from igrs_codec.bsld.frame import Bolt, Capability, Door, LockState, Operation
+from igrs_codec.bsld.frame import Bolt, Capability, Door, LockState, Operation, is_battery
 from igrs_codec.bsld.lock import Lock
 from igrs_codec.bsld.lock_door import MOVING
 from igrs_codec.bsld.lock_entropy import Random
@@ -173,7 +173,9 @@ class ReferenceLock:
         return opened
 
     def set_battery(self, percent: int) -> None:
-        """Drain or change the battery."""
+        """Drain or change the battery, or raise ValueError out of 0..100."""
+        if not is_battery(percent):
+            raise ValueError("a battery has 0 to 100 percent")
         self._battery = percent
         self._carry_out(self._role.battery_measured(percent))
 
@@ -188,6 +190,7 @@ class ReferenceLock:
     def power_cycle(self) -> None:
         """Take the battery out and put it back: only flash and body remain."""
         self._motor.lose_power()
+        self._flash.mount()
         lost, self._links = self._links, set()
         self._lost |= lost
         self._queue.clear()

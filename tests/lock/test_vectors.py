@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from igrs_codec.bsld.admin import Parameter
-from igrs_codec.bsld.frame import Bolt, Capability, Door, Operation, Right
+from igrs_codec.bsld.frame import Bolt, Capability, Door, Right
 from igrs_codec.bsld.lock import Lock
 from igrs_codec.bsld.lock_clock import LockClock
 from igrs_codec.bsld.lock_links import Close, Effect, Notify
