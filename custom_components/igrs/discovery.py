@@ -139,7 +139,11 @@ async def async_take(
     ras = entry.runtime_data.ras
     if lock.owned:
         return await _async_adopt(ras, lock)
-    await ras.authenticate_device(lock.device_id, lock.service_data, setup_code=code)
+    verdict = await ras.authenticate_device(lock.device_id, lock.service_data, setup_code=code)
+    if not verdict.claimable:
+        raise RasRefusedError(Code.WINDOW_CLOSED)
+    if verdict.needs:
+        raise RasRefusedError(Code.NOT_LEGITIMATE)
     registration = await async_register(
         hass,
         ras,

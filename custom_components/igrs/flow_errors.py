@@ -29,7 +29,6 @@ _REFUSALS: Final[Mapping[int | None, tuple[str, str]]] = MappingProxyType(
         Code.IDENTIFIER_MALFORMED: (CONF_ACCOUNT, "invalid_account"),
         Code.VERIFICATION_CODE_WRONG: (CONF_CODE, "wrong_code"),
         Code.TOO_MANY_TRIES: ("base", "too_many_tries"),
-        Code.DEVICE_UNKNOWN: (CONF_SETUP_CODE, "setup_code_needed"),
         Code.DEVICE_OF_OTHER: ("base", "owned_by_other"),
         Code.NOT_LEGITIMATE: (CONF_SETUP_CODE, "wrong_setup_code"),
         Code.WINDOW_CLOSED: ("base", "window_closed"),
