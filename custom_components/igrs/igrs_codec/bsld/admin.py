@@ -379,11 +379,11 @@ def codes(
     *,
     epoch: int,
     code_class: int = 0,
-    index: int = 0,
+    code_index: int = 0,
     start: int = 0,
 ) -> bytes:
     """Return the Value of command 14 (class, index and start as in protocol 9.1)."""
-    return bytes(Codes(operation, code_class, index, start, epoch))
+    return bytes(Codes(operation, code_class, code_index, start, epoch))
 
 
 def remove(device: bytes) -> bytes:
