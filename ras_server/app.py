@@ -39,10 +39,6 @@ def create_app(
             app[SERVER_ID] = server.identity(database, new_id(app, "ras"))
             yield
 
-    async def set_up_devices(app: web.Application) -> AsyncIterator[None]:
-        application.set_up(app)
-        yield
-
     app = web.Application(
         middlewares=[tell_errors, authenticate, limit_rate, read_body, settle, answer_once],
         client_max_size=LARGE_BODY_SIZE,
@@ -61,7 +57,7 @@ def create_app(
             open_database,
             message.context,
             account.context,
-            set_up_devices,
+            application.context,
             housekeeping.context,
         )
     )

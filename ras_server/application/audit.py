@@ -1,7 +1,7 @@
-"""The audit: an append-only chain of hashes over everything that was decided (project profile, 8).
+"""The audit: an append-only chain of hashes over all decisions (project profile, section 8).
 
-hash(n) = SHA-256(hash(n-1) | C(entry n)), hash(0) = 32 zero bytes, C = canonical JSON. Personal data
-stands in it as identifiers only.
+hash(n) = SHA-256(hash(n-1) | C(entry n)), hash(0) = 32 zero bytes, C = canonical JSON. Personal
+data stands in it as identifiers only.
 """
 
 from collections.abc import Callable
@@ -19,8 +19,6 @@ from ..store.db import Database
 
 START: Final = bytes(32)
 """hash(0)."""
-
-_PLAIN: Final = frozenset({int, str, bool, type(None)})
 
 
 class Head(NamedTuple):
@@ -54,9 +52,12 @@ def _clean(value: Any) -> Any:
             return {_clean(key): _clean(each) for key, each in value.items()}
         case list() | tuple():
             return [_clean(each) for each in value]
-        case _ if type(value) in _PLAIN:
+        case bool() | None:
             return value
-    raise ValueError(f"{type(value).__name__} in the audit")
+        case int():
+            return int(value)
+        case _:
+            raise ValueError(f"{type(value).__name__} in the audit")
 
 
 def chained(previous: bytes, entry: bytes) -> bytes:

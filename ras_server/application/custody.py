@@ -1,4 +1,4 @@
-"""Custody of the keys of the locks: the only module that sees one (project profile, 13; protocol 3).
+"""Custody of the locks' keys: the only module that sees one (project profile, 13; protocol 3).
 
 Everybody else holds handles, which mint, seal and derive, but never tell. At rest a key is sealed
 for its own row; the database alone opens nothing.
@@ -71,10 +71,9 @@ class DeviceKey(_Root):
         """Return K_adv (16 bytes): for gateways of the owner's household."""
         return keys.advert_key(self._key, self.device, self.gen)
 
-    @property
-    def check_value(self) -> bytes:
-        """Return the 4-byte proof of possession."""
-        return keys.check_value(self._key)
+    def proves(self, check_value: bytes) -> bool:
+        """Return whether a lock that tells this check value (4 bytes) has the key."""
+        return compare_digest(keys.check_value(self._key), check_value)
 
     def rekeyed(self, n_r: bytes) -> DeviceKey:
         """Return the key of the next generation, symmetric (n_r: 8 bytes)."""

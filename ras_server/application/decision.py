@@ -8,20 +8,15 @@ from dataclasses import dataclass
 from typing import Final
 
 from igrs_codec.bsld.frame import Right
+from igrs_codec.bsld.ticket import rights_to_names
 
 from ..errors import Code
 
 MAX_AHEAD: Final = 60
 """Seconds that the end of a command may lie ahead."""
 
-RIGHT_NAMES: Final = {
-    "lock": Right.LOCK,
-    "unlock": Right.UNLOCK,
-    "open": Right.OPEN,
-    "log": Right.LOG,
-    "hold": Right.HOLD,
-}
-"""The rights as the interface names them; the owner's right has no name, it is never granted."""
+NAMES: Final = ("lock", "unlock", "open", "log", "hold")
+"""The rights that can be granted; the owner's own right is not among them."""
 
 NEEDS: Final = {
     "lock": Right.LOCK,
@@ -40,8 +35,8 @@ _EXPIRING: Final = frozenset({"unlock", "open"})
 class Standing:
     """How a person stands to a lock, by ownership or by one grant.
 
-    `uid` is the user account ID at the lock; `start` and `end` are Unix seconds, `end` is exclusive.
-    `grant_id` is empty for the owner.
+    `uid` is the user account ID at the lock; `start` and `end` are Unix seconds, `end` is
+    exclusive. `grant_id` is empty for the owner.
     """
 
     uid: int
@@ -50,6 +45,11 @@ class Standing:
     start: int | None = None
     end: int | None = None
     revoked: bool = False
+
+    @property
+    def right_names(self) -> list[str]:
+        """Return the names of the rights."""
+        return rights_to_names(self.rights)
 
     @property
     def is_owner(self) -> bool:
@@ -108,16 +108,3 @@ def is_timely(wish: Wish, now: int) -> bool:
     if wish.command not in _EXPIRING:
         return True
     return wish.expires is not None and now < wish.expires <= now + MAX_AHEAD
-
-
-def rights_of(names: list[str]) -> Right:
-    """Return the rights of a list of names, which the schema has checked."""
-    rights = Right(0)
-    for name in names:
-        rights |= RIGHT_NAMES[name]
-    return rights
-
-
-def names_of(rights: Right) -> list[str]:
-    """Return the names of rights, in the order of their bits."""
-    return [name for name, right in RIGHT_NAMES.items() if right in rights]

@@ -1,10 +1,14 @@
-"""Who owns a lock, as the server knows it: the states of a device and of its keys (protocol 10, 12).
+"""Who owns a lock, as the server knows it: states of devices and of keys (protocol 10, 12).
 
 Everything that decides what may follow what stands in the two tables of this module.
 """
 
+from collections.abc import Mapping
+from dataclasses import replace
 from enum import StrEnum
 from typing import Final
+
+from ..store.devices import Record, StoredKey
 
 
 class State(StrEnum):
@@ -28,8 +32,12 @@ class Step(StrEnum):
     """What happens to a device."""
 
     CLAIM = "claim"
+    OFFER = "offer"
+    """Generation 1 is stored for a claim, before it is sent."""
     STORE = "store"
-    """The pending generation is stored, before it is sent."""
+    """The following generation is stored, before it is sent."""
+    PREPARED = "prepared"
+    """The lock answered command 11 of a re-key with the right key check value."""
     PROVE = "prove"
     """The lock, in generation 0, answered with the right key check value."""
     COMMIT = "commit"
@@ -49,23 +57,29 @@ NEXT_STATE: Final = {
     (State.KNOWN, Step.CLAIM): State.CLAIMED,
     (State.CLAIMED, Step.CLAIM): State.CLAIMED,
     (State.PREPARING, Step.CLAIM): State.CLAIMED,
-    (State.CLAIMED, Step.STORE): State.PREPARING,
+    (State.CLAIMED, Step.OFFER): State.PREPARING,
+    (State.PREPARING, Step.OFFER): State.PREPARING,
     (State.CLAIMED, Step.ABANDON): State.KNOWN,
     (State.PREPARING, Step.ABANDON): State.KNOWN,
     (State.PREPARING, Step.PROVE): State.READY,
     (State.READY, Step.COMMIT): State.ACTIVE,
+    (State.READY, Step.REVERT): State.READY,
+    (State.ACTIVE, Step.REVERT): State.ACTIVE,
     (State.ACTIVE, Step.STORE): State.ROTATING,
     (State.ROTATING, Step.STORE): State.ROTATING,
+    (State.ROTATING, Step.PREPARED): State.ROTATING,
     (State.ROTATING, Step.COMMIT): State.ACTIVE,
     (State.ROTATING, Step.REVERT): State.ACTIVE,
     (State.READY, Step.REMOVE): State.REMOVING,
     (State.ACTIVE, Step.REMOVE): State.REMOVING,
     (State.ROTATING, Step.REMOVE): State.REMOVING,
     (State.REMOVING, Step.REMOVE): State.REMOVING,
+    (State.REMOVING, Step.PREPARED): State.REMOVING,
     (State.REMOVING, Step.COMMIT): State.REMOVING,
     (State.REMOVING, Step.REVERT): State.REMOVING,
     # The owner registers a lock again that was reset at the door or whose first try broke off.
     **{(state, Step.CLAIM): state for state in OWNED},
+    **{(state, Step.OFFER): state for state in OWNED},
     **{(state, Step.PROVE): State.READY for state in OWNED},
     **{(state, Step.ABANDON): state for state in OWNED},
 }
@@ -83,19 +97,65 @@ class Phase(StrEnum):
     """A frame was made under it, so the lock may have committed it: it must not be lost."""
     CURRENT = "current"
     """The lock answered under it."""
-    OLD = "old"
-    """Current before a claim at generation 0; kept until the new owner generation answers."""
+    STALE = "stale"
+    """Sent, but then the lock answered under the current one: it is prepared anew."""
 
 
-KEPT: Final = {
-    Step.STORE: frozenset({Phase.CURRENT, Phase.OLD, Phase.SENT}),
-    Step.PROVE: frozenset({Phase.CURRENT, Phase.OLD}),
-    Step.COMMIT: frozenset[Phase](),
-    Step.REVERT: frozenset({Phase.CURRENT, Phase.OLD, Phase.SENT}),
-    Step.ABANDON: frozenset({Phase.CURRENT, Phase.OLD, Phase.SENT}),
+PENDING: Final = frozenset({Phase.STORED, Phase.READY, Phase.SENT})
+"""The phases of a generation that is on its way."""
+
+_AS_BEFORE: Final[Mapping[Phase, Phase]] = {
+    phase: phase for phase in Phase if phase is not Phase.STORED
 }
-"""The phases of the other keys of the lock that survive a step.
+_BROKEN_OFF: Final[Mapping[Phase, Phase]] = {
+    Phase.CURRENT: Phase.CURRENT,
+    Phase.SENT: Phase.STALE,
+    Phase.STALE: Phase.STALE,
+}
 
-A key under which a frame was sent survives everything but an answered command 11 (PROVE) and an
-answer under a later generation (COMMIT).
+BEHIND: Final[Mapping[Step, Mapping[Phase, Phase]]] = {
+    Step.CLAIM: _AS_BEFORE,
+    Step.OFFER: _AS_BEFORE,
+    Step.ABANDON: _AS_BEFORE,
+    Step.REMOVE: _AS_BEFORE,
+    Step.STORE: _BROKEN_OFF,
+    Step.REVERT: _BROKEN_OFF,
+    Step.PREPARED: {Phase.CURRENT: Phase.CURRENT},
+    Step.PROVE: {Phase.CURRENT: Phase.CURRENT},
+    Step.COMMIT: {},
+}
+"""What becomes of the other keys of a lock at a step; a phase that is missing is forgotten.
+
+A key under which a frame was made survives everything but an answered command 11 (PREPARED, PROVE)
+and an answer under a later generation (COMMIT).
 """
+
+
+def advance(record: Record, step: Step, key: StoredKey | None = None) -> Record:
+    """Return the record after a step; key is the one the step is about, in its new phase."""
+    state = NEXT_STATE[State(record.device.state), step]
+    behind = BEHIND[step]
+    others = (each for each in record.keys if key is None or each.key_id != key.key_id)
+    keys = tuple(
+        replace(each, phase=behind[Phase(each.phase)]) for each in others if each.phase in behind
+    )
+    if key is not None:
+        keys = (*keys, key)
+    frame = record.frame
+    if frame is not None and frame.key_id not in {each.key_id for each in keys}:
+        frame = None
+    return replace(record, device=replace(record.device, state=state), keys=keys, frame=frame)
+
+
+def recovered(record: Record) -> Record | None:
+    """Return a record as it is after a crash: exchanges are gone, and their claims with them.
+
+    None if nothing but a claim was known of the device.
+    """
+    keys = tuple(each for each in record.keys if each.phase != Phase.STORED or not each.private)
+    record = replace(record, keys=keys)
+    if record.device.state not in {State.CLAIMED, State.PREPARING}:
+        return record
+    if record.device.k_f is None:
+        return None
+    return advance(record, Step.ABANDON)

@@ -25,7 +25,7 @@ def last(db: Database) -> AuditRow | None:
 def add(db: Database, row: AuditRow) -> bool:
     """Append an entry to the one before it; False if another one is the newest.
 
-    The entry is in the write-ahead log with the commit of this loop tick, and not flushed on its own.
+    The entry is in the write-ahead log with the commit of this loop tick; it is not flushed.
     """
     return bool(
         db.execute(

@@ -15,7 +15,6 @@ CREATE TABLE device (
   rekey TEXT NOT NULL DEFAULT '',   -- reason of the re-key that is due
   code_key_due INTEGER NOT NULL DEFAULT 0,
   code_time INTEGER NOT NULL DEFAULT 0,  -- protocol 3, t of K_code
-  probe INTEGER NOT NULL DEFAULT 0, -- the present generation is asked before the pending one
   shadow TEXT NOT NULL DEFAULT '{}',
   created INTEGER NOT NULL,
   rev INTEGER NOT NULL DEFAULT 1

@@ -1,0 +1,104 @@
+"""From a request to a lock, a person's standing at it, and the verdict on a wish."""
+
+from aiohttp import web
+import probatio
+
+from igrs_codec.bsld.frame import ALL_RIGHTS, Right
+
+from .. import fields
+from ..errors import Code, RasError
+from ..keys import DATABASE, PRINCIPAL
+from ..principal import Kind, Principal
+from ..store import gateways, grants
+from ..store.gateways import Gateway
+from .audit import AUDIT
+from .decision import Standing, Wish, decide, is_live
+from .locks import LOCKS, Lock
+from .ownership import OWNED
+
+
+def device_id(request: web.Request) -> str:
+    """Return the device id of the path, 12 upper-case characters, or raise 2009."""
+    try:
+        return fields.device_id(request.match_info["device_id"])
+    except probatio.Invalid:
+        raise RasError(
+            Code.DEVICE_ID_MALFORMED, "A device id has 12 hexadecimal characters"
+        ) from None
+
+
+def standings(app: web.Application, lock: Lock, user_id: str) -> tuple[Standing, ...]:
+    """Return how a person stands to a lock: as its owner, and by each grant."""
+    if lock.device.state not in OWNED:
+        return ()
+    if lock.device.owner == user_id:
+        return (Standing(uid=lock.device.uid, rights=ALL_RIGHTS),)
+    return tuple(
+        Standing(
+            uid=grant.uid,
+            rights=Right(grant.rights),
+            grant_id=grant.grant_id,
+            start=grant.start,
+            end=grant.until,
+            revoked=grant.revoked is not None,
+        )
+        for grant in grants.of_person(app[DATABASE], lock.id, user_id)
+    )
+
+
+def visible_lock(request: web.Request) -> tuple[Lock, tuple[Standing, ...]]:
+    """Return the lock of the path and the caller's standings, or raise 2001."""
+    app, principal = request.app, request[PRINCIPAL]
+    lock = app[LOCKS].get(device_id(request))
+    if lock is None:
+        raise RasError(Code.DEVICE_UNKNOWN, "This device is not known")
+    found = standings(app, lock, principal.user_id)
+    if not found:
+        raise RasError(Code.DEVICE_UNKNOWN, "This device is not known")
+    return lock, found
+
+
+def live_lock(request: web.Request) -> tuple[Lock, Standing]:
+    """Return the lock of the path and a standing that holds now, or raise 2001 or 3003."""
+    lock, found = visible_lock(request)
+    now = request.app[LOCKS].now
+    for standing in found:
+        if is_live(standing, now):
+            return lock, standing
+    raise RasError(Code.EXPIRED, "The grant is expired or revoked")
+
+
+def own_lock(request: web.Request) -> Lock:
+    """Return the lock of the path if the caller owns it; else raise 2001 or 3001."""
+    lock, found = visible_lock(request)
+    if not found[0].is_owner:
+        raise RasError(Code.NOT_PERMITTED, "Only the owner may do this")
+    return lock
+
+
+def allowed(request: web.Request, lock: Lock, found: tuple[Standing, ...], wish: Wish) -> Standing:
+    """Return the standing that allows a wish, or write the refusal to the audit and raise it."""
+    verdict, standing = decide(found, wish, request.app[LOCKS].now)
+    request.app[AUDIT].append(
+        f"access.{wish.command}",
+        request[PRINCIPAL].address,
+        lock.address,
+        result=verdict,
+        detail={"grant": standing.grant_id} if standing and standing.grant_id else {},
+    )
+    if verdict is not Code.OK or standing is None:
+        raise RasError(verdict, "The decision is no")
+    return standing
+
+
+def own_gateway(request: web.Request, gateway_id: str) -> Gateway:
+    """Return the gateway that the caller is or has, or raise 3001."""
+    principal: Principal = request[PRINCIPAL]
+    gateway = gateways.get(request.app[DATABASE], gateway_id)
+    if (
+        gateway is None
+        or gateway.user_id != principal.user_id
+        or (principal.kind is Kind.GATEWAY and gateway_id != principal.gateway_id)
+    ):
+        raise RasError(Code.NOT_PERMITTED, "This is not a gateway of the caller")
+    return gateway

@@ -1,0 +1,127 @@
+"""Devices as their people see them: list, name, users (clause 7.3; project profile, section 5)."""
+
+from dataclasses import replace
+from typing import Any, Final
+
+from aiohttp import web
+import orjson
+import probatio
+
+from igrs_codec.bsld.frame import Right
+from igrs_codec.bsld.ticket import rights_to_names
+
+from .. import fields
+from ..errors import Code, RasError
+from ..keys import DATABASE, PRINCIPAL
+from ..paging import Position, listing, page
+from ..principal import Kind, allow
+from ..store import devices as store
+from ..web import answer, body, schema
+from .access import live_lock, own_lock
+from .audit import AUDIT
+from .locks import LOCKS, Lock
+from .notices import tell_registration
+from .sightings import SIGHTINGS
+
+NAME: Final = fields.text(100)
+
+_CHANGE: Final = schema(
+    {
+        probatio.Required("rev"): fields.integer(1, 2**53),
+        probatio.Required("name"): NAME,
+    }
+)
+
+
+def device_json(app: web.Application, lock: Lock, *, owner: bool) -> dict[str, Any]:
+    """Return a device as the interface shows it; the gateways only to its owner."""
+    device = lock.device
+    shadow = orjson.loads(device.shadow)
+    return {
+        "device_id": lock.id,
+        "type": "lock",
+        "name": device.name,
+        "state": device.state,
+        "owner": device.owner,
+        "gen": max((key.gen for key in lock.record.keys if key.phase == "current"), default=0),
+        "model": shadow.get("model"),
+        "fw": shadow.get("fw"),
+        "shadow": shadow,
+        "gateways": [
+            {"gateway_id": gateway_id, "rssi": sighting.rssi, "at": sighting.at}
+            for gateway_id, sighting in app[SIGHTINGS].of(lock.id).items()
+            if owner
+        ],
+        "rev": device.rev,
+    }
+
+
+@allow(Kind.USER, Kind.GATEWAY)
+async def show_all(request: web.Request) -> web.Response:
+    """List the devices that the caller owns or has a live grant for."""
+    app, asked, user_id = request.app, page(request), request[PRINCIPAL].user_id
+    ids = store.visible_to(app[DATABASE], user_id, app[LOCKS].now, asked.after, asked.limit + 1)
+    found = [lock for lock in map(app[LOCKS].get, ids) if lock is not None]
+    return listing(request, asked, found, _position, lambda lock: _item(request, lock))
+
+
+def _position(lock: Lock) -> Position:
+    return lock.device.created, lock.id
+
+
+def _item(request: web.Request, lock: Lock) -> dict[str, Any]:
+    owner = lock.device.owner == request[PRINCIPAL].user_id
+    return device_json(request.app, lock, owner=owner)
+
+
+@allow(Kind.USER, Kind.GATEWAY)
+async def show(request: web.Request) -> web.Response:
+    """Show one device."""
+    lock, _ = live_lock(request)
+    return answer(request, _item(request, lock))
+
+
+@allow(Kind.USER)
+async def change(request: web.Request) -> web.Response:
+    """Rename a device."""
+    lock, asked = own_lock(request), body(request, _CHANGE)
+    device = lock.device
+    if asked["rev"] != device.rev:
+        raise RasError(Code.CHANGED, "The device was changed in the meantime")
+    device = replace(device, name=asked["name"], rev=device.rev + 1)
+    request.app[LOCKS].save(lock, replace(lock.record, device=device))
+    request.app[AUDIT].append("device.change", request[PRINCIPAL].address, lock.address)
+    tell_registration(request.app, lock, "renamed")
+    return answer(request, _item(request, lock))
+
+
+@allow(Kind.USER)
+async def show_users(request: web.Request) -> web.Response:
+    """List the rows of the lock: who is written there, and whether the lock has confirmed it."""
+    lock = own_lock(request)
+    items = [
+        {
+            "uid": user.uid,
+            "row": user.lock_row,
+            "rights": rights_to_names(Right(user.rights)),
+            "user_id": user.user_id,
+            "grant_id": user.grant_id,
+            "wanted": bool(user.wanted),
+            "synced": bool(user.synced),
+        }
+        for user in lock.record.users
+    ]
+    return answer(request, {"items": items, "next": None})
+
+
+def owned_count(app: web.Application, user_id: str) -> int:
+    """Return how many devices a person owns."""
+    return len(store.owned_by(app[DATABASE], user_id))
+
+
+ROUTES: Final = (
+    web.get("/v1/devices", show_all),
+    web.get("/v1/devices/{device_id}", show),
+    web.patch("/v1/devices/{device_id}", change),
+    web.get("/v1/devices/{device_id}/users", show_users),
+)

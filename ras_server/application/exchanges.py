@@ -1,0 +1,172 @@
+"""Exchanges: flows that wait for a gateway between their steps (project profile, section 5.1).
+
+An exchange lives in memory only, for 30 s. What it must not forget was stored before it was sent.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Final
+
+from aiohttp import web
+
+from igrs_codec.bsld.packet import Hello
+
+from ..errors import Code, RasError
+from .flows import Flight, Flow, Link, Reply, accept, result
+from .locks import Lock, Locks
+
+LIFE: Final = 30
+"""Seconds that an exchange lives."""
+LEASE_WAIT: Final = 3
+"""Seconds that a gateway waits for the lease of a lock."""
+
+type Start = Callable[[Link], Flow[dict[str, Any]]]
+type Finish = Callable[[dict[str, Any]], dict[str, Any]]
+
+
+class Exchange:
+    """One exchange: a flow that has not begun, waits for a gateway, or is done."""
+
+    def __init__(
+        self, locks: Locks, lock: Lock, *, gateway_id: str, start: Start, finish: Finish
+    ) -> None:
+        """Hold a flow for a gateway; it begins with a HELLO."""
+        self.id = locks.new_id("x")
+        self.lock = lock
+        self.gateway_id = gateway_id
+        self.done = asyncio.Event()
+        self.began = False
+        self.result: dict[str, Any] | None = None
+        self._locks = locks
+        self._start = start
+        self._finish = finish
+        self._flow: Flow[dict[str, Any]] | None = None
+        self._last: tuple[str, dict[str, Any]] | None = None
+
+    def begin(self, hello: Hello) -> dict[str, Any]:
+        """Begin under a HELLO, and return the first flight; raise what prevents it."""
+        accept(self.lock, hello, self._locks.moment)
+        self.began = True
+        self._flow = self._start(Link(self.lock, hello, self._locks.moment, self.gateway_id))
+        try:
+            return self._told(next(self._flow))
+        except StopIteration as stop:
+            return self._end(stop.value)
+
+    def step(self, mid: str, reply: Reply) -> dict[str, Any]:
+        """Go on with what came back; the same mid gets the same answer."""
+        if self._last is not None and self._last[0] == mid:
+            return self._last[1]
+        answer = self._begin_or_go_on(reply)
+        self._last = mid, answer
+        return answer
+
+    def _begin_or_go_on(self, reply: Reply) -> dict[str, Any]:
+        if self.result is not None:
+            return self._told(None)
+        try:
+            if self._flow is not None:
+                return self._told(self._flow.send(reply))
+            return self.begin(_required(reply.hello))
+        except StopIteration as stop:
+            return self._end(stop.value)
+        except RasError as err:
+            return self._end(result(err.code, **err.data))
+
+    def cancel(self, code: Code) -> None:
+        """End the exchange, if it has not ended."""
+        if self.result is None:
+            self._end(result(code))
+
+    def _end(self, outcome: dict[str, Any]) -> dict[str, Any]:
+        if self._flow is not None:
+            self._flow.close()
+        self.result = self._finish(outcome)
+        self.done.set()
+        return self._told(None)
+
+    def _told(self, flight: Flight | None) -> dict[str, Any]:
+        answer: dict[str, Any] = {
+            "exchange_id": self.id,
+            "packets": [] if flight is None else [packet.hex() for packet in flight.packets],
+            "expect": 0 if flight is None else flight.expect,
+            "timeout_s": 0 if flight is None else flight.timeout,
+            "done": flight is None,
+        }
+        if self.result is not None:
+            answer["result"] = self.result
+        return answer
+
+
+def _required(hello: Hello | None) -> Hello:
+    if hello is None:
+        raise RasError(Code.MALFORMED, "A HELLO is needed", errors=[("/hello", "missing")])
+    return hello
+
+
+class Exchanges:
+    """The exchanges that are under way."""
+
+    def __init__(self, locks: Locks) -> None:
+        """Begin with none."""
+        self._locks = locks
+        self._exchanges: dict[str, Exchange] = {}
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+
+    async def open(
+        self,
+        lock: Lock,
+        *,
+        gateway_id: str,
+        start: Start,
+        finish: Finish = lambda outcome: outcome,
+        lease_wait: float = LEASE_WAIT,
+    ) -> Exchange:
+        """Open an exchange under the lease of its lock, or raise 2006 if that is not free."""
+        try:
+            async with asyncio.timeout(lease_wait):
+                await lock.lease.acquire()
+        except TimeoutError:
+            raise RasError(Code.BUSY, "Another exchange with this lock is under way") from None
+
+        def finished(outcome: dict[str, Any]) -> dict[str, Any]:
+            lock.lease.release()
+            return finish(outcome)
+
+        return self.add(
+            Exchange(self._locks, lock, gateway_id=gateway_id, start=start, finish=finished)
+        )
+
+    def add(self, exchange: Exchange) -> Exchange:
+        """Keep an exchange for its life."""
+        self._exchanges[exchange.id] = exchange
+        loop = asyncio.get_running_loop()
+        self._timers[exchange.id] = loop.call_later(LIFE, self._expire, exchange)
+        return exchange
+
+    def close(self) -> None:
+        """End all exchanges: the server stops."""
+        for exchange in list(self._exchanges.values()):
+            self._timers[exchange.id].cancel()
+            self._expire(exchange)
+
+    def begin(self, exchange: Exchange, hello: Hello) -> dict[str, Any]:
+        """Begin an exchange and return its first flight; what prevents it ends it."""
+        try:
+            return exchange.begin(hello)
+        except RasError as err:
+            exchange.cancel(err.code)
+            raise
+
+    def get(self, exchange_id: str) -> Exchange:
+        """Return an exchange, or raise 4005."""
+        if (exchange := self._exchanges.get(exchange_id)) is None:
+            raise RasError(Code.UNKNOWN, "There is no such exchange")
+        return exchange
+
+    def _expire(self, exchange: Exchange) -> None:
+        exchange.cancel(Code.DEVICE_TIMEOUT)
+        del self._exchanges[exchange.id], self._timers[exchange.id]
+
+
+EXCHANGES: Final = web.AppKey("exchanges", Exchanges)

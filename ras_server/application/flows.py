@@ -1,0 +1,415 @@
+"""What is said on one link to a lock, step by step: the exchanges (protocol 10, 12; API 5.1).
+
+Each flow is a generator: it yields flights of packets, is sent what came back, and returns its
+result. Everything a frame depends on is stored before the frame is yielded.
+"""
+
+from collections.abc import Generator, Iterable
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from igrs_codec.bsld import admin
+from igrs_codec.bsld.frame import Command, Status
+from igrs_codec.bsld.packet import BlockKey, Hello, Kind, parse_header, parse_prov
+from igrs_codec.errors import IgrsError, RefusedError
+
+from ..errors import Code, RasError
+from ..store.devices import StoredKey
+from .agenda import (
+    SCHEDULE,
+    Plan,
+    Purpose,
+    answered,
+    committed,
+    current_key,
+    next_plan,
+    pending_key,
+    prepare_plan,
+    refused,
+    reverted,
+    rotation_due,
+    time_set,
+    waits,
+)
+from .custody import DeviceKey, KeyPair, LabelKey
+from .locks import Lock, Locks
+from .ownership import PENDING, Phase, State, Step, advance
+
+ANSWER_TIME: Final = 2
+"""Seconds that a gateway waits for the answers of a flight."""
+PROV_TIME: Final = 5
+"""The same for a flight with a key exchange."""
+
+_MOST_FRAMES: Final = 16
+"""Administration frames on one link."""
+
+CODE_OF: Final = {
+    Status.OK: Code.OK,
+    Status.FAILED: Code.FAILED,
+    Status.DENIED: Code.NOT_PERMITTED,
+    Status.EXPIRED: Code.EXPIRED,
+    Status.NO_USER: Code.NOT_PERMITTED,
+    Status.WRONG_EPOCH: Code.FRAME_REJECTED,
+    Status.CLOCK_UNSET: Code.CLOCK_UNSET,
+    Status.JAMMED: Code.JAMMED,
+    Status.BUSY: Code.BUSY,
+    Status.BAD_ARGUMENT: Code.NOT_SUPPORTED,
+    Status.FULL: Code.MEMORY_FULL,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Flight:
+    """Packets to write, how many notifications to wait for, and how long (seconds)."""
+
+    packets: tuple[bytes, ...]
+    expect: int
+    timeout: int = ANSWER_TIME
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back: the notifications in order, and a HELLO that followed."""
+
+    notifications: tuple[bytes, ...] = ()
+    hello: Hello | None = None
+
+
+type Flow[T] = Generator[Flight, Reply, T]
+
+
+@dataclass(slots=True)
+class Link:
+    """One connection of a gateway to a lock: its present HELLO, and when that came."""
+
+    lock: Lock
+    hello: Hello
+    at: float
+    gateway_id: str
+    administered: bool = False
+    """The lock accepted an administration frame on this link."""
+    over: bool = False
+    """The HELLO that this link needs now did not come."""
+    wiped: bool = False
+    """The lock was removed."""
+
+    def renew(self, locks: Locks, reply: Reply) -> None:
+        """Take the HELLO that follows a frame; without it the link is over."""
+        if reply.hello is None:
+            self.over = True
+            return
+        accept(self.lock, reply.hello, locks.moment)
+        self.hello, self.at = reply.hello, locks.moment
+
+    def require(self) -> None:
+        """Raise 2007 if the link is over."""
+        if self.over:
+            raise RasError(Code.DEVICE_TIMEOUT, "No HELLO followed")
+
+
+def accept(lock: Lock, hello: Hello, now: float) -> None:
+    """Take a HELLO into the memory of the lock, or raise 4001: the gateway connects again."""
+    try:
+        lock.hellos.accept(hello, now)
+    except RefusedError as err:
+        raise RasError(Code.MALFORMED, f"The HELLO is refused: {err}") from None
+
+
+def no_answer(reply: Reply) -> RasError:
+    """Return what silence means: an ERR alone is a rejected frame, nothing is a time-out."""
+    if has_error(reply.notifications):
+        return RasError(Code.FRAME_REJECTED, "The lock rejects the frame")
+    return RasError(Code.DEVICE_TIMEOUT, "The lock did not answer")
+
+
+def has_error(packets: Iterable[bytes], number: int | None = None) -> bool:
+    """Return whether an ERR is among notifications; for the packet with a number, if given."""
+    found = {_error_number(packet) for packet in packets} - {None}
+    return bool(found) if number is None else number in found
+
+
+def _error_number(packet: bytes) -> int | None:
+    try:
+        head = parse_header(packet)
+    except IgrsError:
+        return None
+    return head.number if head.kind is Kind.ERR else None
+
+
+def find_answer(
+    packets: Iterable[bytes], key: BlockKey, *, gen: int, tag: int, command: Command, time: int
+) -> admin.AdminAnswer | None:
+    """Return the authentic answer among notifications; everything else is ignored."""
+    for packet in packets:
+        try:
+            return admin.read_answer(key, packet, gen=gen, tag=tag, command=command, time=time)
+        except IgrsError:
+            continue
+    return None
+
+
+def read_frame_answer(
+    locks: Locks, lock: Lock, packets: Iterable[bytes]
+) -> admin.AdminAnswer | None:
+    """Return the authentic answer to the outstanding frame of a lock."""
+    frame = lock.record.frame
+    if frame is None:
+        return None
+    stored = next(key for key in lock.record.keys if key.key_id == frame.key_id)
+    answer = find_answer(
+        packets,
+        locks.key(lock, stored).admin,
+        gen=frame.gen,
+        tag=frame.tag,
+        command=Command(frame.command),
+        time=frame.time,
+    )
+    if isinstance(answer, admin.PrepareAnswer) and answer.status is Status.OK:
+        new = next((key for key in lock.record.keys if key.phase == Phase.STORED), None)
+        if new is None or new.k_d is None or not locks.key(lock, new).proves(answer.kcv):
+            return None
+    return answer
+
+
+def take_answer(locks: Locks, lock: Lock, answer: admin.AdminAnswer, actor: str) -> bool:
+    """Store what an authentic answer changes; return False if the lock is wiped and forgotten."""
+    frame = lock.record.frame
+    record = answered(lock.record, answer)
+    with locks.db.write():
+        if frame is not None:
+            locks.audit.append(
+                f"key.{frame.purpose}" if frame.purpose in _KEY_EVENTS else f"lock.{frame.purpose}",
+                actor,
+                lock.address,
+                result=CODE_OF[answer.status],
+                detail={"gen": frame.gen, "subject": frame.subject},
+            )
+        if record is None:
+            locks.forget(lock)
+        else:
+            locks.save(lock, record)
+    return record is not None
+
+
+_KEY_EVENTS: Final = frozenset({Purpose.OWNER, Purpose.COMMIT, Purpose.PREPARE, Purpose.CODE_KEY})
+
+
+class TimeFrame:
+    """Command 10 for the present HELLO of a link, and how its answer is found."""
+
+    def __init__(self, locks: Locks, link: Link, key: DeviceKey | LabelKey) -> None:
+        """Make the packet, or raise 5003 if this lock had too many."""
+        self.time = locks.now
+        link.lock.take_time_frame(self.time)
+        if isinstance(key, DeviceKey):
+            self._key, self._gen = key.admin, key.gen
+        else:
+            self._key, self._gen = key.admin(bytes(link.hello)), 0
+        self._tag = int.from_bytes(locks.random(2))
+        self.packet = admin.request(
+            self._key,
+            self._gen,
+            self._tag,
+            command=Command.TIME,
+            value=admin.set_time(link.hello),
+            time=self.time,
+        )
+
+    def answer(self, reply: Reply) -> admin.TimeAnswer | None:
+        """Return the authentic answer."""
+        answer = find_answer(
+            reply.notifications,
+            self._key,
+            gen=self._gen,
+            tag=self._tag,
+            command=Command.TIME,
+            time=self.time,
+        )
+        return answer if isinstance(answer, admin.TimeAnswer) else None
+
+
+def set_time(locks: Locks, link: Link) -> Flow[None]:
+    """Set the clock of the lock (command 10), and take the HELLO that follows."""
+    lock = link.lock
+    key = key_for(lock, link.hello)
+    key = locks.use(lock, key)
+    frame = TimeFrame(locks, link, locks.key(lock, key))
+    reply = yield Flight((frame.packet,), expect=2)
+    if (answer := frame.answer(reply)) is None:
+        raise no_answer(reply)
+    link.administered = True
+    record = time_set(committed(lock.record, key.key_id), answer, frame.time)
+    if answer.epoch > lock.device.epoch:
+        record = reverted(record)
+    with locks.db.write():
+        locks.audit.append(
+            "lock.time", f"gw:{link.gateway_id}", lock.address, result=CODE_OF[answer.status]
+        )
+        locks.save(lock, record)
+    if answer.status is not Status.OK:
+        raise RasError(Code.FRAME_REJECTED, "The lock refuses the time")
+    link.renew(locks, reply)
+
+
+def key_for(lock: Lock, hello: Hello) -> StoredKey:
+    """Return the key that the HELLO hints at, or raise 2010."""
+    pending = pending_key(lock.record)
+    if (
+        pending is not None
+        and hello.pending
+        and hello.gen != pending.gen
+        and (pending.phase == Phase.SENT or lock.device.state == State.READY)
+    ):
+        return pending
+    for key in reversed(lock.record.keys):
+        if key.gen == hello.gen and key.phase != Phase.STORED:
+            return key
+    raise RasError(Code.FRAME_REJECTED, "The lock has a generation that this server does not know")
+
+
+def deliver(locks: Locks, link: Link, *, may_commit: bool) -> Flow[None]:
+    """Tell the lock everything that is due, one frame after the other."""
+    lock = link.lock
+    for _ in range(_MOST_FRAMES):
+        if link.over or link.wiped:
+            return
+        reason = rotation_due(lock.record)
+        if reason and reason != SCHEDULE:
+            yield from rotate(locks, link)
+            continue
+        plan = due(locks, lock, hello=link.hello, may_commit=may_commit)
+        if plan is None:
+            return
+        if lock.record.frame is not None and waits(lock.record.frame, locks.now):
+            raise RasError(Code.FRAME_REJECTED, "The lock rejected the last frame; it waits")
+        yield from tell(locks, link, plan)
+
+
+def due(
+    locks: Locks, lock: Lock, *, hello: Hello | None = None, may_commit: bool = True
+) -> Plan | None:
+    """Return the next frame of a lock; store a scheduled re-key when its time has come."""
+    if (plan := next_plan(lock.record, hello=hello, may_commit=may_commit)) is not None:
+        return plan
+    if lock.epoch_doubted and (current := current_key(lock.record)) is not None:
+        return doubt_plan(lock, current)
+    if rotation_due(lock.record) != SCHEDULE:
+        return None
+    if (plan := prepare_plan(lock.record, x25519=False)) is None:
+        locks.store_rotation(lock)
+        plan = prepare_plan(lock.record, x25519=False)
+    return plan
+
+
+def doubt_plan(lock: Lock, current: StoredKey) -> Plan:
+    """Return the question for the epoch: command 12 with the one that is known."""
+    return Plan(
+        purpose=Purpose.PROBE,
+        key=current,
+        command=Command.EPOCH,
+        value=admin.raise_epoch(lock.device.epoch),
+        subject=lock.device.epoch,
+    )
+
+
+def tell(locks: Locks, link: Link, plan: Plan) -> Flow[admin.AdminAnswer]:
+    """Send one administration frame, and take its answer."""
+    lock = link.lock
+    commits = plan.key.phase in PENDING and link.hello.gen != plan.key.gen
+    renews = commits or plan.purpose in {Purpose.EPOCH, Purpose.REMOVE}
+    frame = locks.frame(lock, plan)
+    reply = yield Flight((frame.packet,), expect=2 if renews else 1)
+    answer = read_frame_answer(locks, lock, reply.notifications)
+    if answer is None:
+        if has_error(reply.notifications):
+            locks.save(lock, refused(lock.record))
+        raise no_answer(reply)
+    if plan.purpose is Purpose.PROBE:
+        lock.epoch_doubted = False
+    link.administered = True
+    link.wiped = not take_answer(locks, lock, answer, f"gw:{link.gateway_id}")
+    if commits or reply.hello is not None:
+        link.renew(locks, reply)
+    return answer
+
+
+def rotate(locks: Locks, link: Link) -> Flow[None]:
+    """Prepare the next generation with X25519; the commit is due afterwards."""
+    lock = link.lock
+    current = current_key(lock.record)
+    if current is None or link.hello.gen != current.gen:
+        raise RasError(Code.FRAME_REJECTED, "The lock has another generation")
+    stored, pair = locks.store_exchange(lock)
+    plan = prepare_plan(lock.record, x25519=True)
+    if plan is None:
+        raise RasError(Code.INTERNAL, "The re-key was not stored")
+    root = locks.key(lock, current)
+    clock = None if link.administered else TimeFrame(locks, link, root)
+    frame = locks.frame(lock, plan)
+    opening = () if clock is None else (clock.packet,)
+    reply = yield Flight(
+        (*opening, *pair.packets, frame.packet),
+        expect=3 if clock is None else 5,
+        timeout=PROV_TIME,
+    )
+    if clock is not None and (set_answer := clock.answer(reply)) is not None:
+        link.administered = True
+        locks.save(lock, time_set(lock.record, set_answer, clock.time))
+    answer = find_answer(
+        reply.notifications,
+        root.admin,
+        gen=frame.gen,
+        tag=frame.tag,
+        command=Command.PREPARE,
+        time=frame.time,
+    )
+    if not isinstance(answer, admin.PrepareAnswer):
+        raise no_answer(reply)
+    key = prove(locks, stored, pair, root=root, answer=answer, reply=reply)
+    record = advance(replace(lock.record, frame=None), Step.PREPARED, key)
+    with locks.db.write():
+        locks.audit.append("key.prepare", f"gw:{link.gateway_id}", lock.address)
+        locks.save(lock, record)
+    if clock is not None:
+        link.renew(locks, reply)
+
+
+def prove(
+    locks: Locks,
+    stored: StoredKey,
+    pair: KeyPair,
+    *,
+    root: LabelKey | DeviceKey,
+    answer: admin.PrepareAnswer,
+    reply: Reply,
+) -> StoredKey:
+    """Return the prepared key, if its check value is right; else raise 2003."""
+    if answer.status is not Status.OK:
+        raise RasError(CODE_OF[answer.status], "The lock refuses to be prepared")
+    try:
+        handle = pair.provisioned(root, stored.n_r, lock_public(reply.notifications))
+    except RefusedError:
+        raise RasError(Code.NOT_LEGITIMATE, "The lock's public key is weak") from None
+    if not handle.proves(answer.kcv):
+        raise RasError(Code.NOT_LEGITIMATE, "The key check value is wrong")
+    sealed = locks.custody.seal_key(handle, stored.key_id)
+    return replace(stored, phase=Phase.READY, k_d=sealed)
+
+
+def lock_public(packets: Iterable[bytes]) -> bytes:
+    """Return the public key (32 bytes) of the lock's two PROV packets, or raise 2007."""
+    halves = {}
+    for packet in packets:
+        try:
+            index, half = parse_prov(packet, from_lock=True)
+        except IgrsError:
+            continue
+        halves[index] = half
+    if len(halves) != 2:  # noqa: PLR2004 - two halves of a key
+        raise RasError(Code.DEVICE_TIMEOUT, "The lock's public key did not come")
+    return halves[0] + halves[1]
+
+
+def result(code: Code = Code.OK, **data: Any) -> dict[str, Any]:
+    """Return the result of an exchange."""
+    return {"status": int(code is not Code.OK), "code": int(code), **data}

@@ -1,0 +1,284 @@
+"""The locks in memory: each stored record, and what lives only as long as the process."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, Final
+
+from aiohttp import web
+import orjson
+
+from igrs_codec.bsld import admin
+from igrs_codec.bsld.keys import RE_KEY_NONCE_SIZE, device_id_from_text, next_generation
+from igrs_codec.bsld.session import HelloMemory
+
+from ..errors import Code, RasError
+from ..keys import Clock, Random
+from ..store import devices as store
+from ..store.db import Database
+from ..store.devices import Device, Record, StoredFrame, StoredKey
+from .agenda import Plan, current_key, issue
+from .audit import AuditLog
+from .custody import Custody, DeviceKey, KeyPair
+from .keyjournal import KeyJournal
+from .ownership import Phase, State, Step, advance, recovered
+
+_NODE: Final = 1
+
+TIME_FRAMES: Final = 6
+"""Time frames per lock and hour; and at most one a minute."""
+
+
+class Lock:
+    """One lock: the stored record, and what only the process knows."""
+
+    def __init__(self, record: Record, *, stored: bool) -> None:
+        """Begin with a record, which is in the database already or not."""
+        self.record = record
+        self.stored = record if stored else None
+        self.lease = asyncio.Lock()
+        self.hellos = HelloMemory()
+        self.epoch_doubted = False
+        """A gateway reported that the lock refuses the known epoch."""
+        self._time_frames: deque[float] = deque(maxlen=TIME_FRAMES)
+        self.handles: dict[str, DeviceKey] = {}
+
+    @property
+    def device(self) -> Device:
+        """Return the stored row."""
+        return self.record.device
+
+    @property
+    def id(self) -> str:
+        """Return the device id, 12 characters."""
+        return self.record.device.device_id
+
+    @property
+    def address(self) -> str:
+        """Return the typed address of the device."""
+        return f"dev:{self.id}"
+
+    @property
+    def bytes(self) -> bytes:
+        """Return the device id, 6 bytes."""
+        return device_id_from_text(self.id)
+
+    def take_time_frame(self, now: float) -> None:
+        """Count a time frame, or raise 5003: at most 1 in 60 s and 6 per hour."""
+        waits = [self._time_frames[-1] + 60 - now] if self._time_frames else []
+        if len(self._time_frames) == TIME_FRAMES:
+            waits.append(self._time_frames[0] + 3600 - now)
+        if (wait := max(waits, default=0)) > 0:
+            raise RasError(
+                Code.RATE_LIMITED, "Too many time frames for this lock", retry_after=int(wait) + 1
+            )
+        self._time_frames.append(now)
+
+
+class Locks:
+    """All locks of the server; the one writer of their records."""
+
+    def __init__(
+        self,
+        *,
+        db: Database,
+        custody: Custody,
+        journal: KeyJournal,
+        audit: AuditLog,
+        clock: Clock,
+        random: Random,
+        new_id: Callable[[str], str],
+    ) -> None:
+        """Use a database, the custody of the keys, a clock and a source of randomness."""
+        self.db = db
+        self.custody = custody
+        self.audit = audit
+        self.random = random
+        self.new_id = new_id
+        self._journal = journal
+        self._clock = clock
+        self._locks: dict[str, Lock] = {}
+        self._tid = int.from_bytes(random(2))
+
+    @property
+    def now(self) -> int:
+        """Return the time in whole Unix seconds; raise 5004 if the own clock went back.
+
+        The newest entry of the audit is the mark the clock must not fall below.
+        """
+        now = int(self._clock())
+        if now < self.audit.head.ts - 120:
+            raise RasError(Code.NOT_READY, "The server's clock went back")
+        return now
+
+    @property
+    def moment(self) -> float:
+        """Return the time in Unix seconds."""
+        return self._clock()
+
+    def get(self, device_id: str) -> Lock | None:
+        """Return a known lock."""
+        if (lock := self._locks.get(device_id)) is not None:
+            return lock
+        if (stored := store.load(self.db, device_id)) is None:
+            return None
+        if (record := recovered(stored)) is None:
+            store.delete(self.db, device_id)
+            return None
+        lock = self._locks[device_id] = Lock(stored, stored=True)
+        self.save(lock, record)
+        return lock
+
+    def get_or_claim(self, device_id: str) -> Lock:
+        """Return a lock, which is new if nothing was known of it."""
+        if (lock := self.get(device_id)) is None:
+            device = Device(device_id=device_id, state=State.KNOWN, created=self.now)
+            lock = self._locks[device_id] = Lock(Record(device=device), stored=False)
+        return lock
+
+    def save(self, lock: Lock, record: Record) -> None:
+        """Store what has changed, in one transaction; nothing is sent before."""
+        store.save(self.db, lock.stored, record)
+        lock.record = lock.stored = record
+
+    def set_shadow(self, lock: Lock, shadow: dict[str, Any]) -> None:
+        """Keep the state that a lock told last."""
+        device = replace(lock.device, shadow=orjson.dumps(shadow).decode())
+        self.save(lock, replace(lock.record, device=device))
+
+    def set_version(self, lock: Lock, version: dict[str, Any]) -> None:
+        """Keep the version that a lock told."""
+        shadow = orjson.loads(lock.device.shadow)
+        self.set_shadow(lock, {**shadow, **version})
+
+    def forget(self, lock: Lock) -> None:
+        """Forget a device; its keys remain in the journal."""
+        device = lock.device
+        if device.k_f is None:
+            store.delete(self.db, lock.id)
+        else:
+            known = Device(
+                device_id=lock.id,
+                k_f=device.k_f,
+                state=State.KNOWN,
+                created=device.created,
+            )
+            store.delete(self.db, lock.id)
+            store.save(self.db, None, Record(device=known))
+        self._locks.pop(lock.id, None)
+
+    def abandon(self, lock: Lock) -> None:
+        """End a claim that was not proved; of a device nobody had heard of nothing is left."""
+        record = advance(lock.record, Step.ABANDON)
+        if record.device.state == State.KNOWN and record.device.k_f is None:
+            store.delete(self.db, lock.id)
+            self._locks.pop(lock.id, None)
+        else:
+            self.save(lock, record)
+
+    def key(self, lock: Lock, stored: StoredKey) -> DeviceKey:
+        """Return the handle of a stored key, which is made once."""
+        if (handle := lock.handles.get(stored.key_id)) is None:
+            if stored.k_d is None:
+                raise RasError(Code.INTERNAL, "This key is not derived yet")
+            handle = self.custody.open_key(lock.bytes, stored.gen, stored.key_id, stored.k_d)
+            lock.handles[stored.key_id] = handle
+        return handle
+
+    def frame(self, lock: Lock, plan: Plan) -> StoredFrame:
+        """Make the next administration frame, and store it before anybody can send it."""
+        now = self.now
+        record, tag, time = issue(lock.record, plan, now)
+        if plan.key.phase == Phase.READY:
+            self._write_journal(lock, plan.key, now)
+        packet = admin.request(
+            self.key(lock, plan.key).admin,
+            plan.key.gen,
+            tag,
+            command=plan.command,
+            value=plan.value,
+            time=time,
+        )
+        frame = StoredFrame(
+            device_id=lock.id,
+            key_id=plan.key.key_id,
+            gen=plan.key.gen,
+            tag=tag,
+            purpose=plan.purpose,
+            subject=plan.subject,
+            command=plan.command,
+            value=plan.value,
+            time=time,
+            packet=packet,
+            issued=now,
+        )
+        self.save(lock, replace(record, frame=frame))
+        return frame
+
+    def use(self, lock: Lock, key: StoredKey) -> StoredKey:
+        """Note that a frame is about to be made under a key, before it is made."""
+        if key.phase != Phase.READY:
+            return key
+        self._write_journal(lock, key, self.now)
+        sent = replace(key, phase=Phase.SENT)
+        keys = tuple(sent if each.key_id == key.key_id else each for each in lock.record.keys)
+        self.save(lock, replace(lock.record, keys=keys))
+        return sent
+
+    def _write_journal(self, lock: Lock, key: StoredKey, now: int) -> None:
+        if key.k_d is not None:
+            self._journal.append(
+                device_id=lock.id, gen=key.gen, key_id=key.key_id, sealed=key.k_d, ts=now
+            )
+
+    def store_rotation(self, lock: Lock) -> StoredKey:
+        """Store the next generation of an owned lock, derived without X25519, before it is sent."""
+        current = self._current(lock)
+        key = self._generation(lock, next_generation(current.gen))
+        handle = self.key(lock, current).rekeyed(key.n_r)
+        key = replace(key, k_d=self.custody.seal_key(handle, key.key_id))
+        self.save(lock, advance(lock.record, Step.STORE, key))
+        return key
+
+    def store_exchange(self, lock: Lock) -> tuple[StoredKey, KeyPair]:
+        """Store the next generation of an owned lock, for X25519, before it is sent."""
+        key, pair = self.new_key(lock, next_generation(self._current(lock).gen))
+        self.save(lock, advance(lock.record, Step.STORE, key))
+        return key, pair
+
+    def new_key(self, lock: Lock, gen: int) -> tuple[StoredKey, KeyPair]:
+        """Return a generation to be derived by X25519, and the server's key pair for it."""
+        key, pair = self._generation(lock, gen), self.custody.new_pair()
+        sealed = self.custody.seal_pair(pair, lock.bytes, gen, key.key_id)
+        return replace(key, private=sealed), pair
+
+    def _generation(self, lock: Lock, gen: int) -> StoredKey:
+        return StoredKey(
+            key_id=self.new_id("k"),
+            device_id=lock.id,
+            gen=gen,
+            phase=Phase.STORED,
+            n_r=self.random(RE_KEY_NONCE_SIZE),
+            created=self.now,
+        )
+
+    def _current(self, lock: Lock) -> StoredKey:
+        if (current := current_key(lock.record)) is None:
+            raise RasError(Code.FRAME_REJECTED, "The lock has no generation to follow")
+        return current
+
+    def next_tid(self) -> int:
+        """Return the next ticket number: node (4 bits, one node) and counter (12 bits)."""
+        self._tid = _NODE << 12 | (self._tid + 1) & 0xFFF
+        return self._tid
+
+    def new_uid(self, lock: Lock) -> int:
+        """Return a random user account ID that this lock never had, and give it away."""
+        while True:
+            uid = int.from_bytes(self.random(4))
+            if uid and store.give_uid(self.db, lock.id, uid):
+                return uid
+
+
+LOCKS: Final = web.AppKey("locks", Locks)

@@ -1,0 +1,82 @@
+"""What the server tells the people and gateways of a lock (clause 7.7)."""
+
+from typing import Any
+
+from aiohttp import web
+import orjson
+
+from ..keys import DATABASE
+from ..message.push import PUSH
+from ..store import gateways, grants
+from .locks import LOCKS, Lock
+from .sightings import route
+
+REGISTRATION = 8
+"""Kind of message: a device was added, removed, renamed or rotated."""
+STATUS = 3
+EVENT = 9
+CONTROL = 1
+
+_MOST = 200
+
+
+def household(app: web.Application, lock: Lock) -> list[str]:
+    """Return the addresses of the owner and of his gateways."""
+    if (owner := lock.device.owner) is None:
+        return []
+    found = gateways.of_user(app[DATABASE], owner, (-1, ""), _MOST)
+    return [f"user:{owner}", *(f"gw:{gateway.gateway_id}" for gateway in found)]
+
+
+def followers(app: web.Application, lock: Lock) -> list[str]:
+    """Return the addresses of the owner and of everybody with a live grant."""
+    if (owner := lock.device.owner) is None:
+        return []
+    holders = grants.holders(app[DATABASE], lock.id, app[LOCKS].now)
+    return [f"user:{user_id}" for user_id in dict.fromkeys((owner, *holders))]
+
+
+def tell(
+    app: web.Application,
+    lock: Lock,
+    receivers: list[str],
+    mi: int,
+    body: dict[str, Any],
+    *,
+    via: str | None = None,
+) -> None:
+    """Send a message about a lock."""
+    for receiver in receivers:
+        app[PUSH].publish(receiver, mi, {"device_id": lock.id, **body}, src=lock.address, via=via)
+
+
+def tell_registration(app: web.Application, lock: Lock, op: str, **more: Any) -> None:
+    """Tell the household that something about a lock changed."""
+    tell(app, lock, household(app, lock), REGISTRATION, {"op": op, **more})
+
+
+def show_state(
+    app: web.Application,
+    lock: Lock,
+    state: dict[str, Any],
+    *,
+    source: str,
+    at: int,
+    gateway_id: str,
+) -> None:
+    """Keep the state of a lock, and tell everybody who may know it."""
+    app[LOCKS].set_shadow(lock, {**orjson.loads(lock.device.shadow), **state, "at": at})
+    body = {"state": state, "source": source, "at": at}
+    tell(app, lock, followers(app, lock), STATUS, body, via=f"gw:{gateway_id}")
+
+
+def ask_delivery(app: web.Application, lock: Lock) -> None:
+    """Ask the best connected gateway to deliver what the lock has to be told."""
+    for gateway_id in route(app, lock, app[LOCKS].now)[:1]:
+        app[PUSH].publish(
+            lock.address,
+            CONTROL,
+            {"cmd": "deliver", "device_id": lock.id},
+            src="ras:server",
+            via=f"gw:{gateway_id}",
+        )

@@ -1,0 +1,153 @@
+"""Registration and removal of a lock, each a flow on its link (clauses 7.4, 7.5; protocol 10)."""
+
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from igrs_codec.bsld import admin
+from igrs_codec.bsld.frame import Command
+from igrs_codec.bsld.keys import next_generation
+
+from ..errors import Code, RasError
+from ..store.devices import StoredKey
+from .agenda import owner_user, pending_key
+from .custody import LabelKey
+from .flows import (
+    PROV_TIME,
+    Flight,
+    Flow,
+    Link,
+    TimeFrame,
+    deliver,
+    find_answer,
+    no_answer,
+    prove,
+    result,
+    set_time,
+)
+from .locks import Locks
+from .ownership import Phase, State, Step, advance
+
+UNOWNED: Final = 0
+"""The generation of a lock that belongs to nobody."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """Who wants to register a lock, under which name, with which key of the label."""
+
+    user_id: str
+    name: str
+    label: LabelKey
+
+
+def register(locks: Locks, link: Link, claim: Claim) -> Flow[dict[str, Any]]:
+    """Register a lock: key exchange, proof of possession, owner.
+
+    Nothing is claimed before the key check value was right. A registration that broke off after
+    that goes on with the generation that is already there.
+    """
+    lock = link.lock
+    if link.hello.gen != UNOWNED or (_is_ready(link) and not link.hello.pairing_window):
+        if not _is_ready(link):
+            raise RasError(Code.DEVICE_OWNED, "The lock has an owner")
+    else:
+        if not link.hello.pairing_window:
+            raise RasError(Code.WINDOW_CLOSED, "The pairing window is not open")
+        yield from _prove(locks, link, claim)
+    if not link.hello.clock_set and not link.administered:
+        yield from set_time(locks, link)
+        link.require()
+    if not _is_active(link):
+        yield from deliver(locks, link, may_commit=True)
+    if not _is_active(link) or not all(user.synced for user in lock.record.users):
+        raise RasError(Code.FAILED, "The lock refuses its owner")
+    return result(uid=lock.device.uid)
+
+
+def _is_ready(link: Link) -> bool:
+    return link.lock.device.state == State.READY
+
+
+def _is_active(link: Link) -> bool:
+    return link.lock.device.state == State.ACTIVE
+
+
+def _prove(locks: Locks, link: Link, claim: Claim) -> Flow[None]:
+    """Let the lock prove that it has K_F and is here: the first two flights of protocol 10."""
+    lock = link.lock
+    locks.save(lock, advance(lock.record, Step.CLAIM))
+    try:
+        key = yield from _negotiate(locks, link, claim.label)
+    except BaseException:
+        locks.abandon(lock)
+        raise
+    device = replace(
+        lock.device,
+        owner=claim.user_id,
+        uid=locks.new_uid(lock),
+        name=claim.name,
+        k_f=locks.custody.seal_label(claim.label),
+        registration=locks.now,
+        rekey="",
+        code_key_due=0,
+        rev=lock.device.rev + 1,
+    )
+    record = advance(replace(lock.record, device=device, frame=None), Step.PROVE, key)
+    with locks.db.write():
+        locks.audit.append("device.claim", f"user:{claim.user_id}", lock.address)
+        locks.save(lock, owner_user(record, device.uid, claim.user_id))
+
+
+def _negotiate(locks: Locks, link: Link, label: LabelKey) -> Flow[StoredKey]:
+    lock = link.lock
+    clock = TimeFrame(locks, link, label)
+    opening: tuple[bytes, ...] = (clock.packet,)
+    if (pending := pending_key(lock.record)) is not None and pending.phase == Phase.SENT:
+        # The commit of an earlier try may be out: first an answer of generation 0 (protocol 10).
+        reply = yield Flight(opening, expect=1)
+        if clock.answer(reply) is None:
+            raise no_answer(reply)
+        opening = ()
+    key, pair = locks.new_key(lock, next_generation(UNOWNED))
+    locks.save(lock, advance(lock.record, Step.OFFER, key))
+    block, tag, time = (
+        label.admin(bytes(link.hello)),
+        int.from_bytes(locks.random(2)),
+        clock.time + 1,
+    )
+    packet = admin.request(
+        block,
+        UNOWNED,
+        tag,
+        command=Command.PREPARE,
+        value=admin.prepare(key.n_r, key.gen, x25519=True),
+        time=time,
+    )
+    flight = (*opening, *pair.packets, packet)
+    reply = yield Flight(flight, expect=len(flight), timeout=PROV_TIME)
+    link.administered = True
+    answer = find_answer(
+        reply.notifications, block, gen=UNOWNED, tag=tag, command=Command.PREPARE, time=time
+    )
+    if not isinstance(answer, admin.PrepareAnswer):
+        raise no_answer(reply)
+    return prove(locks, key, pair, root=label, answer=answer, reply=reply)
+
+
+def remove(locks: Locks, link: Link) -> Flow[dict[str, Any]]:
+    """Wipe a lock that its owner wants removed, and forget it.
+
+    A lock that shows generation 0 was wiped already: by a frame whose answer was lost, or at the
+    door. Its keys stay in the journal, because a HELLO proves nothing.
+    """
+    if link.hello.gen == UNOWNED:
+        locks.audit.append("device.removed", f"gw:{link.gateway_id}", link.lock.address)
+        locks.forget(link.lock)
+        return result()
+    if not link.hello.clock_set:
+        yield from set_time(locks, link)
+        link.require()
+    yield from deliver(locks, link, may_commit=True)
+    if not link.wiped:
+        raise RasError(Code.FAILED, "The lock was not wiped")
+    return result()

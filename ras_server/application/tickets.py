@@ -1,0 +1,155 @@
+"""Tickets for gateways that work without the server (project profile, section 5.2)."""
+
+from typing import Any, Final
+
+from aiohttp import web
+import orjson
+import probatio
+
+from igrs_codec.bsld.frame import ALL_RIGHTS
+from igrs_codec.bsld.ticket import MIN_TTL, Ticket, encode_ttl, rights_from_names, rights_to_names
+
+from .. import fields
+from ..errors import Code, RasError
+from ..keys import DATABASE
+from ..principal import Kind, allow
+from ..store import audit as audit_store
+from ..store.gateways import Gateway
+from ..web import answer, body, schema
+from .access import live_lock, own_gateway
+from .audit import AUDIT
+from .decision import Standing
+from .locks import LOCKS, Lock, Locks
+from .ownership import Phase
+
+LONGEST: Final = {"home_assistant": 86400, "device": 86400, "phone": 3600}
+"""Seconds that a ticket lives at most, by kind of gateway."""
+RIGHTS: Final = ("lock", "unlock", "open", "log", "hold", "owner")
+
+_ISSUED: Final = frozenset({Phase.CURRENT, Phase.READY, Phase.SENT})
+_ISSUE: Final = schema(
+    {
+        probatio.Required("gateway_id"): fields.text(40),
+        probatio.Optional("rights", default=list(RIGHTS)): [probatio.In(RIGHTS)],
+        probatio.Optional("ttl", default=86400): fields.integer(MIN_TTL, 64 * 86400),
+        probatio.Optional("reason"): probatio.In(["absent", "expired", "epoch"]),
+    }
+)
+
+
+@allow(Kind.USER, Kind.GATEWAY)
+async def issue(request: web.Request) -> web.Response:
+    """Issue tickets for a gateway: one for each generation the lock may have now."""
+    lock, standing = live_lock(request)
+    asked = body(request, _ISSUE)
+    gateway = own_gateway(request, asked["gateway_id"])
+    if asked.get("reason") == "epoch":
+        lock.epoch_doubted = True
+    return answer(
+        request,
+        hand_out(request.app, lock, standing, gateway, rights=asked["rights"], ttl=asked["ttl"]),
+    )
+
+
+def hand_out(
+    app: web.Application,
+    lock: Lock,
+    standing: Standing,
+    gateway: Gateway,
+    *,
+    rights: list[str],
+    ttl: int,
+) -> dict[str, Any]:
+    """Return tickets and the keys of adverts for a gateway; both are secrets."""
+    locks = app[LOCKS]
+    now = locks.now
+    granted = standing.rights & rights_from_names(rights) & ALL_RIGHTS
+    if not granted:
+        raise RasError(Code.NOT_PERMITTED, "None of these rights is granted")
+    ttl = min(ttl, LONGEST[gateway.kind])
+    if standing.end is not None:
+        ttl = min(ttl, standing.end - now)
+    if ttl < MIN_TTL:
+        raise RasError(Code.EXPIRED, "The grant ends in less than a minute")
+    tid, code = locks.next_tid(), encode_ttl(ttl)
+    tickets = []
+    for key in lock.record.keys:
+        if key.phase not in _ISSUED:
+            continue
+        minted = locks.key(lock, key).mint(
+            uid=standing.uid,
+            tid=tid,
+            rights=granted,
+            ttl=code,
+            epoch=lock.device.epoch if key.phase == Phase.CURRENT else 1,
+            time=now,
+        )
+        tickets.append(Ticket.from_minted(minted, lock.bytes, key.gen))
+    app[AUDIT].append(
+        "ticket.issue",
+        f"gw:{gateway.gateway_id}",
+        lock.address,
+        detail={
+            "expires": max((ticket.expires for ticket in tickets), default=now),
+            "gateway": gateway.gateway_id,
+            "gens": [ticket.gen for ticket in tickets],
+            "rights": rights_to_names(granted),
+            "tid": tid,
+            "uid": standing.uid,
+        },
+    )
+    return {
+        "tickets": [ticket.to_json() for ticket in tickets],
+        "k_adv": advert_keys(locks, lock) if gateway.user_id == lock.device.owner else {},
+    }
+
+
+def advert_keys(locks: Locks, lock: Lock) -> dict[str, str]:
+    """Return K_adv by generation, for a gateway of the owner's household."""
+    return {
+        str(key.gen): locks.key(lock, key).advert.hex()
+        for key in lock.record.keys
+        if key.phase in _ISSUED
+    }
+
+
+def live_tickets(app: web.Application, device_id: str | None) -> list[dict[str, Any]]:
+    """Return what the audit tells of tickets that still live, newest first; no secrets."""
+    now = app[LOCKS].now
+    rows = audit_store.tickets(app[DATABASE], now - max(LONGEST.values()), now, device_id)
+    return [orjson.loads(row.entry) for row in rows]
+
+
+def may_commit(app: web.Application, lock: Lock) -> bool:
+    """Return whether all gateways with live tickets hold one of the prepared generation too."""
+    wanted = next((key.gen for key in lock.record.keys if key.phase == Phase.READY), None)
+    if wanted is None:
+        return True
+    without, supplied = set[str](), set[str]()
+    for entry in live_tickets(app, lock.id):
+        holders = supplied if wanted in entry["detail"]["gens"] else without
+        holders.add(entry["detail"]["gateway"])
+    return without <= supplied
+
+
+@allow(Kind.USER, Kind.GATEWAY)
+async def show(request: web.Request) -> web.Response:
+    """List the live tickets of a lock; its owner sees all, others their own."""
+    lock, standing = live_lock(request)
+    items = [
+        {
+            "tid": entry["detail"]["tid"],
+            "gateway": entry["detail"]["gateway"],
+            "rights": entry["detail"]["rights"],
+            "expires": entry["detail"]["expires"],
+        }
+        for entry in live_tickets(request.app, lock.id)
+        if standing.is_owner or entry["detail"]["uid"] == standing.uid
+    ]
+    return answer(request, {"items": items, "next": None})
+
+
+ROUTES: Final = (
+    web.post("/v1/devices/{device_id}/tickets", issue),
+    web.get("/v1/devices/{device_id}/tickets", show),
+)

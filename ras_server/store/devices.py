@@ -1,0 +1,196 @@
+"""The rows of a device: its keys, its users, the frame that waits for an answer."""
+
+from collections.abc import Iterable
+from dataclasses import astuple, dataclass, field, fields
+
+from .db import Database
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Device:
+    """A device (fields and units as in migration 0002)."""
+
+    device_id: str
+    k_f: bytes | None = field(default=None, repr=False)
+    state: str
+    owner: str | None = None
+    uid: int = 0
+    name: str = ""
+    registration: int = 0
+    epoch: int = 1
+    epoch_wanted: int = 1
+    t_adm: int = 0
+    tag: int = 0
+    rekey: str = ""
+    code_key_due: int = 0
+    code_time: int = 0
+    shadow: str = "{}"
+    created: int
+    rev: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredKey:
+    """A key of a generation, sealed."""
+
+    key_id: str
+    device_id: str
+    gen: int
+    phase: str
+    n_r: bytes = field(repr=False)
+    k_d: bytes | None = field(default=None, repr=False)
+    private: bytes | None = field(default=None, repr=False)
+    created: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredFrame:
+    """The administration frame that waits for its answer."""
+
+    device_id: str
+    key_id: str
+    gen: int
+    tag: int
+    purpose: str
+    subject: int
+    command: int
+    value: bytes = field(repr=False)
+    time: int
+    packet: bytes = field(repr=False)
+    handed: int = 0
+    refused: int = 0
+    issued: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockUser:
+    """A row of the lock: what is wanted there, and whether the lock has confirmed it."""
+
+    device_id: str
+    uid: int
+    lock_row: int
+    rights: int
+    user_id: str | None
+    grant_id: str | None
+    wanted: int = 1
+    synced: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """All that is stored about one device and must change together."""
+
+    device: Device
+    keys: tuple[StoredKey, ...] = ()
+    users: tuple[LockUser, ...] = ()
+    frame: StoredFrame | None = None
+
+
+type _Table = type[Device | StoredKey | StoredFrame | LockUser]
+
+_TABLES: dict[_Table, tuple[str, str]] = {
+    Device: ("device", "device_id"),
+    StoredKey: ("device_key", "key_id"),
+    StoredFrame: ("frame", "device_id"),
+    LockUser: ("lock_user", "device_id, uid"),
+}
+
+
+def _upsert(table: _Table) -> str:
+    name, key = _TABLES[table]
+    columns = [each.name for each in fields(table)]
+    rest = [column for column in columns if column not in key.split(", ")]
+    return (  # the names are those of this module
+        f"INSERT INTO {name} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"  # noqa: S608
+        f" ON CONFLICT ({key}) DO UPDATE SET {', '.join(f'{c} = excluded.{c}' for c in rest)}"
+    )
+
+
+_UPSERT = {table: _upsert(table) for table in _TABLES}
+
+
+def load(db: Database, device_id: str) -> Record | None:
+    """Return everything about a device, its keys oldest first."""
+    row = db.one("SELECT * FROM device WHERE device_id = ?", (device_id,))
+    if row is None:
+        return None
+    keys = db.all(
+        "SELECT * FROM device_key WHERE device_id = ? ORDER BY created, key_id", (device_id,)
+    )
+    users = db.all("SELECT * FROM lock_user WHERE device_id = ? ORDER BY uid", (device_id,))
+    frame = db.one("SELECT * FROM frame WHERE device_id = ?", (device_id,))
+    return Record(
+        device=Device(**row),
+        keys=tuple(StoredKey(**each) for each in keys),
+        users=tuple(LockUser(**each) for each in users),
+        frame=None if frame is None else StoredFrame(**frame),
+    )
+
+
+def save(db: Database, old: Record | None, new: Record) -> None:
+    """Write what has changed, all or nothing."""
+    before = () if old is None else (old.device, *old.keys, *old.users, old.frame)
+    after = (new.device, *new.keys, *new.users, new.frame)
+    with db.write():
+        for each in set(before) - {None}:
+            if each is not None and _key(each) not in {_key(other) for other in after if other}:
+                _delete(db, each)
+        for each in after:
+            if each is not None and each not in before:
+                db.execute(_UPSERT[type(each)], astuple(each))
+
+
+def delete(db: Database, device_id: str) -> None:
+    """Forget a device with everything that hangs on it but its records and its given uids."""
+    db.execute("DELETE FROM device WHERE device_id = ?", (device_id,))
+
+
+def _key(row: Device | StoredKey | StoredFrame | LockUser) -> tuple[object, ...]:
+    name, key = _TABLES[type(row)]
+    return name, *(getattr(row, column) for column in key.split(", "))
+
+
+def _delete(db: Database, row: Device | StoredKey | StoredFrame | LockUser) -> None:
+    name, key = _TABLES[type(row)]
+    columns = key.split(", ")
+    db.execute(
+        f"DELETE FROM {name} WHERE {' AND '.join(f'{column} = ?' for column in columns)}",  # noqa: S608 - names of this module
+        tuple(getattr(row, column) for column in columns),
+    )
+
+
+def owned_by(db: Database, user_id: str) -> list[str]:
+    """Return the ids of the devices of a person."""
+    rows = db.all("SELECT device_id FROM device WHERE owner = ?", (user_id,))
+    return [row["device_id"] for row in rows]
+
+
+def visible_to(
+    db: Database, user_id: str, now: int, after: tuple[int, str], limit: int
+) -> list[str]:
+    """Return the ids of the devices that a person owns or has a live grant for, in order."""
+    rows = db.all(
+        "SELECT device_id FROM device WHERE (created, device_id) > (?1, ?2) AND (owner = ?3"
+        " OR device_id IN (SELECT device_id FROM access_grant WHERE revoked IS NULL"
+        " AND (start IS NULL OR start <= ?4) AND (until IS NULL OR until > ?4)"
+        " AND (user_id = ?3 OR account = (SELECT account FROM user WHERE user_id = ?3))))"
+        " ORDER BY created, device_id LIMIT ?5",
+        (*after, user_id, now, limit),
+    )
+    return [row["device_id"] for row in rows]
+
+
+def give_uid(db: Database, device_id: str, uid: int) -> bool:
+    """Reserve a user account ID for ever; False if the lock had it before."""
+    return bool(db.execute("INSERT OR IGNORE INTO given_uid VALUES (?, ?)", (device_id, uid)))
+
+
+def add_known(db: Database, devices: Iterable[Device]) -> int:
+    """Add imported devices; return how many were not there."""
+    return sum(
+        db.execute(
+            "INSERT OR IGNORE INTO device (device_id, k_f, state, created) VALUES (?, ?, ?, ?)",
+            (device.device_id, device.k_f, device.state, device.created),
+        )
+        for device in devices
+    )
