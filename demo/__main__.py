@@ -12,7 +12,7 @@ from typing import Final
 
 from . import namespace
 from .check import run_checks
-from .home import ACCOUNT, ACCOUNT_PASSWORD, HASS_PORT, PASSWORD, USER, home, set_up
+from .home import ACCOUNT, ACCOUNT_PASSWORD, HASS_PORT, PASSWORD, USER, SetUpError, home, set_up
 from .processes import ProcessError
 
 DEMO: Final = Path(__file__).resolve().parent.parent / ".demo"
@@ -78,7 +78,7 @@ def main() -> int:
             return 0 if asyncio.run(check(folder)) else 1
         with suppress(KeyboardInterrupt):
             asyncio.run(stay(folder))
-    except ProcessError as err:
+    except (ProcessError, SetUpError) as err:
         print(err, file=sys.stderr)
         return 1
     return 0

@@ -83,7 +83,7 @@ async def browser(session: aiohttp.ClientSession) -> AsyncIterator[Page]:
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         log = Path(profile, "chromium.log")
         command = (program, *_FLAGS, f"--user-data-dir={profile}", "about:blank")
-        async with running(*command, log=log, says_ready=False):
+        async with running(*command, log=log):
             port = await _port(Path(profile, "DevToolsActivePort"))
             async with session.get(f"http://127.0.0.1:{port}/json/list") as response:
                 tabs = json.loads(await response.text())

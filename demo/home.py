@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 import json
 from pathlib import Path
@@ -14,7 +14,7 @@ from reference_devices.door import ask
 
 from .home_assistant import HomeAssistant, home_assistant, prepare
 from .owner import Person, RefusedError
-from .processes import require_free_port, run, running
+from .processes import Program, require_free_port, run, running
 
 PROGRAMS: Final = Path(__file__).resolve().parent.parent / ".venv/bin"
 
@@ -31,6 +31,10 @@ ACCOUNT_PASSWORD: Final = "correct horse battery staple"  # noqa: S105 - the dem
 
 DISCOVERY_TIMEOUT: Final = 30  # seconds until a lock that is heard is offered
 ENTITY_TIMEOUT: Final = 20  # seconds until a lock that was added shows its state
+
+
+class SetUpError(Exception):
+    """Home Assistant does not go on; the message is its reason."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -51,7 +55,7 @@ class Home:
     session: aiohttp.ClientSession
     hass: HomeAssistant
     doors: list[Door]
-    server: AsyncExitStack
+    ras: AsyncExitStack
 
     def person(self, account: str, password: str) -> Person:
         """Return somebody who may have an account."""
@@ -73,11 +77,11 @@ class Home:
     @asynccontextmanager
     async def without_server(self) -> AsyncIterator[None]:
         """Stop the RAS inside the context."""
-        await self.server.aclose()
+        await self.ras.aclose()
         try:
             yield
         finally:
-            await self.server.enter_async_context(server(self.folder))
+            await self.ras.enter_async_context(server(self.folder))
 
 
 @asynccontextmanager
@@ -86,11 +90,21 @@ async def server(folder: Path) -> AsyncIterator[None]:
     state = folder / "ras"
     if not state.exists():
         await run(
-            *(PROGRAMS / "ras", "--folder", state, "init", "--port", str(RAS_PORT)),
+            *(PROGRAMS / "ras", "init", "--folder", state, "--port", str(RAS_PORT)),
             *("--delivery", f"file:{state / 'codes.jsonl'}"),
         )
-    async with running(PROGRAMS / "ras", "--folder", state, "serve", log=folder / "ras.log"):
+    async with running(PROGRAMS / "ras", "serve", "--folder", state, log=folder / "ras.log") as ras:
+        await ras.ready()
         yield
+
+
+def locks(folder: Path, hop_delay: int) -> AbstractAsyncContextManager[Program]:
+    """Run the locks and their proxy inside the context."""
+    return running(
+        *(PROGRAMS / "bsld", "home", "--folder", folder / "locks", "--locks", str(LOCKS)),
+        *("--port", str(PROXY_PORT), "--hop-delay", str(hop_delay)),
+        log=folder / "locks.log",
+    )
 
 
 @asynccontextmanager
@@ -101,30 +115,23 @@ async def home(folder: Path, *, hop_delay: int = 0) -> AsyncIterator[Home]:
     """
     for port in RAS_PORT, PROXY_PORT, HASS_PORT:
         require_free_port(port)
-    locks = folder / "locks"
     prepare(folder / "hass", HASS_PORT)
-    async with AsyncExitStack() as everything:
-        session = await everything.enter_async_context(
-            aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())
-        )
-        started = await everything.enter_async_context(AsyncExitStack())
-        await started.enter_async_context(server(folder))
-        await everything.enter_async_context(
-            running(
-                *(PROGRAMS / "bsld", "home", "--folder", locks, "--locks", str(LOCKS)),
-                *("--port", str(PROXY_PORT), "--hop-delay", str(hop_delay)),
-                log=folder / "locks.log",
-            )
-        )
-        hass = await everything.enter_async_context(
-            home_assistant(session, folder / "hass", HASS_PORT, log=folder / "hass.log")
-        )
-        labels = json.loads((locks / "labels.json").read_text())
+    async with (
+        aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session,
+        AsyncExitStack() as ras,
+        locks(folder, hop_delay) as bsld,
+        home_assistant(folder / "hass", folder / "hass.log"),
+    ):
+        hass = HomeAssistant(session, f"http://127.0.0.1:{HASS_PORT}")
+        await ras.enter_async_context(server(folder))
+        await bsld.ready()
+        await hass.ready()
+        labels = json.loads((folder / "locks/labels.json").read_text())
         doors = [
             Door(device_id=label["device_id"], name=label["name"], setup_code=label["setup_code"])
             for label in labels
         ]
-        yield Home(folder=folder, session=session, hass=hass, doors=doors, server=started)
+        yield Home(folder=folder, session=session, hass=hass, doors=doors, ras=ras)
 
 
 async def add_server(home: Home) -> str:
@@ -173,12 +180,18 @@ async def discovered(hass: HomeAssistant, door: Door) -> str:
     return await hass.until("config_entries/flow/subscribe", look, DISCOVERY_TIMEOUT)
 
 
-async def add_lock(home: Home, door: Door) -> dict[str, Any]:
+async def add_lock(home: Home, door: Door) -> None:
     """Press the button at the door, and fill the form of the lock that was discovered."""
     flow = await discovered(home.hass, door)
     await home.act(door, "button")
-    added: dict[str, Any] = await home.hass.fill(flow, {"setup_code": door.setup_code})
-    return added
+    async with asyncio.timeout(DISCOVERY_TIMEOUT):
+        while True:
+            answer = await home.hass.fill(flow, {"setup_code": door.setup_code})
+            if answer.get("reason") == "lock_added":
+                return
+            if answer.get("errors") != {"base": "window_closed"}:
+                raise SetUpError(f"{door.name}: {answer.get('errors') or answer.get('reason')}")
+            await asyncio.sleep(0.2)  # Home Assistant has not heard the button yet
 
 
 async def name_lock(home: Home, door: Door) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 import json
 from pathlib import Path
 import shutil
@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import aiohttp
 
-from .processes import ProcessError, running
+from .processes import ProcessError, Program, running
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 HASS: Final = ROOT / ".venv-hass/bin/hass"
@@ -77,31 +77,13 @@ def _seed(storage: Path, key: str, version: int, minor: int, data: Mapping[str, 
         path.write_text(json.dumps(content))
 
 
-@asynccontextmanager
-async def home_assistant(
-    session: aiohttp.ClientSession, folder: Path, port: int, *, log: Path
-) -> AsyncIterator[HomeAssistant]:
+def home_assistant(folder: Path, log: Path) -> AbstractAsyncContextManager[Program]:
     """Run a Home Assistant inside the context."""
-    command = (HASS, "--config", folder, "--skip-pip", "--log-no-color")
-    environment = {"PATH": f"{HASS.parent}:/usr/local/bin:/usr/bin:/bin"}
-    async with running(*command, log=log, says_ready=False, environment=environment):
-        hass = HomeAssistant(session, f"http://127.0.0.1:{port}")
-        await _until_it_answers(hass, log)
-        yield hass
-
-
-async def _until_it_answers(hass: HomeAssistant, log: Path) -> None:
-    try:
-        async with asyncio.timeout(START_TIMEOUT):
-            while True:
-                try:
-                    await hass.get("/manifest.json")
-                except aiohttp.ClientError, RefusedError:
-                    await asyncio.sleep(0.1)
-                else:
-                    return
-    except TimeoutError:
-        raise ProcessError(f"Home Assistant does not answer; see {log}") from None
+    return running(
+        *(HASS, "--config", folder, "--skip-pip", "--log-no-color"),
+        log=log,
+        environment={"PATH": f"{HASS.parent}:/usr/local/bin:/usr/bin:/bin"},
+    )
 
 
 class HomeAssistant:
@@ -113,6 +95,20 @@ class HomeAssistant:
         self.token = ""
         self.tokens: dict[str, Any] = {}
         self._session = session
+
+    async def ready(self) -> None:
+        """Wait until it answers."""
+        try:
+            async with asyncio.timeout(START_TIMEOUT):
+                while True:
+                    try:
+                        await self.get("/manifest.json")
+                    except aiohttp.ClientError, RefusedError:
+                        await asyncio.sleep(0.1)
+                    else:
+                        return
+        except TimeoutError:
+            raise ProcessError("Home Assistant does not answer") from None
 
     async def get(self, path: str) -> Any:
         """Return what a path has, or raise RefusedError."""

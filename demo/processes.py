@@ -31,17 +31,40 @@ def require_free_port(port: int) -> None:
             ) from None
 
 
+class Program:
+    """A running program."""
+
+    def __init__(self, log: Path) -> None:
+        """Be not ready yet."""
+        self.log = log
+        self._said: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+
+    async def ready(self) -> dict[str, Any]:
+        """Return the line of JSON that the program prints when it is ready."""
+        try:
+            async with asyncio.timeout(READY_TIMEOUT):
+                return await asyncio.shield(self._said)
+        except TimeoutError:
+            raise ProcessError(f"A program does not get ready; see {self.log}") from None
+
+    async def read(self, output: asyncio.StreamReader) -> None:
+        """Copy what the program says into its log, until it ends."""
+        with self.log.open("ab") as file:
+            async for line in output:
+                file.write(line)
+                file.flush()
+                if not self._said.done() and line.startswith(b'{"ready"'):
+                    self._said.set_result(json.loads(line))
+        if not self._said.done():
+            self._said.set_exception(ProcessError(f"A program ended; see {self.log}"))
+            self._said.exception()  # it is no error when nobody waits
+
+
 @asynccontextmanager
 async def running(
-    *command: str | Path,
-    log: Path,
-    says_ready: bool = True,
-    environment: Mapping[str, str] | None = None,
-) -> AsyncIterator[dict[str, Any]]:
-    """Run a program inside the context.
-
-    A program that says that it is ready prints one line of JSON then, which the context gives.
-    """
+    *command: str | Path, log: Path, environment: Mapping[str, str] | None = None
+) -> AsyncIterator[Program]:
+    """Run a program inside the context."""
     log.parent.mkdir(parents=True, exist_ok=True)
     process = await asyncio.create_subprocess_exec(
         *command,
@@ -51,37 +74,14 @@ async def running(
         env={**os.environ, **(environment or {})},
         start_new_session=True,  # Ctrl-C is ours; we end the programs one after the other
     )
-    ready: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
     assert process.stdout is not None  # noqa: S101 - it is a pipe
-    reader = asyncio.create_task(_read(process.stdout, log, ready))
+    program = Program(log)
+    reader = asyncio.create_task(program.read(process.stdout))
     try:
-        yield await _ready(ready, log) if says_ready else {}
+        yield program
     finally:
         await _stop(process)
         await reader
-
-
-async def _read(
-    output: asyncio.StreamReader, log: Path, ready: asyncio.Future[dict[str, Any]]
-) -> None:
-    """Copy what the program says into its log, until it ends."""
-    with log.open("ab") as file:
-        async for line in output:
-            file.write(line)
-            file.flush()
-            if not ready.done() and line.startswith(b'{"ready"'):
-                ready.set_result(json.loads(line))
-    if not ready.done():
-        ready.set_exception(ProcessError(f"A program ended before it was ready; see {log}"))
-        ready.exception()  # it is no error when nobody waits
-
-
-async def _ready(ready: asyncio.Future[dict[str, Any]], log: Path) -> dict[str, Any]:
-    try:
-        async with asyncio.timeout(READY_TIMEOUT):
-            return await ready
-    except TimeoutError:
-        raise ProcessError(f"A program does not get ready; see {log}") from None
 
 
 async def _stop(process: Process) -> None:

@@ -26,7 +26,8 @@ async def test_running(tmp_path: Path) -> None:
     """A program runs inside the context, what it says is in its log, and it ends with it."""
     log = tmp_path / "logs/program.log"
 
-    async with running(sys.executable, "-c", f"print('hello');{READY}{WAIT}", log=log) as said:
+    async with running(sys.executable, "-c", f"print('hello');{READY}{WAIT}", log=log) as program:
+        said = await program.ready()
         assert is_running(said["pid"])
 
     assert not is_running(said["pid"])
@@ -37,9 +38,9 @@ async def test_ends_before_it_is_ready(tmp_path: Path) -> None:
     """A program that ends at once is reported, with the place of its log."""
     log = tmp_path / "program.log"
 
-    with pytest.raises(ProcessError, match=r"program\.log"):
-        async with running(sys.executable, "-c", "print('no such option')", log=log):
-            pass
+    with pytest.raises(ProcessError, match=r"ended.*program\.log"):
+        async with running(sys.executable, "-c", "print('no such option')", log=log) as program:
+            await program.ready()
 
     assert log.read_text() == "no such option\n"
 
