@@ -36,6 +36,8 @@ transports (as Bumble writes them):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program, and return its exit status."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    # What a host cannot do is also raised, and told in one line.
+    logging.getLogger("bumble.host").setLevel(logging.CRITICAL)
     options = _parser().parse_args(arguments)
     try:
         asyncio.run(options.run(options))

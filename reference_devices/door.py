@@ -162,8 +162,9 @@ def _answer(doors: list[Door], line: bytes) -> dict[str, Any]:
         request = json.loads(line)
         if not request:
             return {"locks": [door.state() for door in doors]}
-        door = _find(doors, request["device"])
-        accepted = _act(door, *request["action"]) if request["action"] else None
+        door = _find(doors, str(request["device"]))
+        words = [str(word) for word in request["action"]]
+        accepted = _act(door, *words) if words else None
     except DoorError as err:
         return {"error": str(err)}
     except ValueError, KeyError, TypeError:

@@ -208,7 +208,7 @@ class Peripheral:
                 advertising_interval_min=interval,
                 advertising_interval_max=interval,
             )
-        except hci.HCI_Error as err:  # a small controller cannot while it is connected
+        except BaseBumbleError as err:  # a small controller cannot while it is connected
             _LOGGER.debug("Not advertising: %s", err)
 
     def _on_connection(self, connection: Connection) -> None:

@@ -15,7 +15,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from igrs_codec.bsld.advert import CMD_UUID, INFO_UUID, RSP_UUID, SERVICE_UUID
 from reference_devices.proxy import Identity, serve_proxy
 from reference_devices.radio import RadioLink
-from tests.radio.parts import UNOWNED, EchoLock
+from tests.radio.parts import UNOWNED
 
 pytestmark = pytest.mark.usefixtures("socket_enabled", "enable_bluetooth", "mock_async_zeroconf")
 
@@ -47,7 +47,7 @@ async def entry(hass: HomeAssistant, air: RadioLink) -> AsyncGenerator[MockConfi
 
 
 @pytest.mark.usefixtures("peripheral")
-async def test_exchange(hass: HomeAssistant, entry: MockConfigEntry, lock: EchoLock) -> None:
+async def test_exchange(hass: HomeAssistant, entry: MockConfigEntry) -> None:
     """Home Assistant hears the lock, connects, subscribes, and the lock answers."""
     heard: asyncio.Queue[BluetoothServiceInfoBleak] = asyncio.Queue()
     bluetooth.async_register_callback(
