@@ -16,7 +16,7 @@ from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 
 from .answers import GatewayCredentials
-from .const import CONF_FINGERPRINT, CONF_GATEWAY_ID, CONF_GATEWAY_SECRET, DOMAIN
+from .const import CONF_FINGERPRINT, CONF_GATEWAY_ID, CONF_GATEWAY_SECRET, CONF_SERVER_ID, DOMAIN
 from .gateway import Gateway, IgrsConfigEntry
 from .igrs_codec.bsld.advert import SERVICE_UUID
 from .ras import GatewayClient
@@ -44,7 +44,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: IgrsConfigEntry) -> bool
     await _async_check(entry, ras, memory)
     hub = dr.async_get(hass).async_get_or_create(
         config_entry_id=entry.entry_id,
-        identifiers={(DOMAIN, ras.gateway_id)},
+        identifiers={(DOMAIN, entry.data[CONF_SERVER_ID])},
         entry_type=dr.DeviceEntryType.SERVICE,
         name=entry.title,
         configuration_url=entry.data[CONF_URL],

@@ -54,8 +54,8 @@ class ConnectionSensor(BinarySensorEntity):
     def __init__(self, gateway: Gateway) -> None:
         """Belong to the device that stands for the gateway."""
         self._gateway = gateway
-        self._attr_unique_id = f"{gateway.gateway_id}_ras"
-        self._attr_device_info = DeviceInfo(identifiers={(DOMAIN, gateway.gateway_id)})
+        self._attr_unique_id = f"{gateway.server_id}_connection"
+        self._attr_device_info = DeviceInfo(identifiers={(DOMAIN, gateway.server_id)})
 
     @property
     @override

@@ -130,14 +130,13 @@ class Carrier:
     async def async_operate(self, operation: Operation) -> None:
         """Lock, unlock or open, and wait for the end of the movement; or raise LockError."""
         async with self._turn():
-            answered = await self._async_say(lambda it: it.async_operate(operation))
-            result: Answered | Moved = answered
-            if answered.state is not None and answered.state.bolt in _MOVING:
+            result: Answered | Moved = await self._async_say(lambda it: it.async_operate(operation))
+            if result.status is Status.OK and result.state and result.state.bolt in _MOVING:
                 result = await self._async_say(Conversation.async_moved, tries=1)
-            if result.state is not None and result.state.bolt is Bolt.JAMMED:
-                raise LockError(Reason.JAMMED)
             if result.status is not Status.OK:
                 raise LockError(_REFUSALS.get(result.status, Reason.FAILED))
+            if result.state and result.state.bolt is Bolt.JAMMED:
+                raise LockError(Reason.JAMMED)
 
     async def async_learn(self, first: int | None) -> Log:
         """Read the state, the version if it is unknown, and the log; or raise LockError.

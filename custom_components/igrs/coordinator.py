@@ -177,7 +177,8 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
     @callback
     def async_ras_ready(self, *, clock_confirmed: bool) -> None:
         """Use the RAS, which is there again: its clock, its frames, its tickets."""
-        self._clock_confirmed |= clock_confirmed
+        if clock_confirmed:
+            self.clock_agreed()
         self.async_renew_soon()
 
     @callback
@@ -235,6 +236,13 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
     # What the lock shows
 
     @callback
+    def _hear_again(self) -> None:
+        """Judge the last advert anew: Home Assistant does not repeat one that is unchanged."""
+        info = bluetooth.async_last_service_info(self.hass, self.address, connectable=False)
+        if info is not None:
+            self._heard(info, bluetooth.BluetoothChange.ADVERTISEMENT)
+
+    @callback
     def _heard(
         self, info: bluetooth.BluetoothServiceInfoBleak, _: bluetooth.BluetoothChange
     ) -> None:
@@ -272,7 +280,9 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
     @callback
     def clock_agreed(self) -> None:
         """Believe adverts from now on (called by the carrier)."""
-        self._clock_confirmed = True
+        if not self._clock_confirmed:
+            self._clock_confirmed = True
+            self._hear_again()
 
     @callback
     def clock_wrong(self) -> None:
@@ -290,6 +300,7 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
         self._file.keep(self.device_id, tickets.tickets, tickets.k_adv)
         self._tracker.set_keys(self.memory.k_adv)
         self.async_update_listeners()
+        self._hear_again()
 
     @callback
     def delivered(self, notifications: tuple[bytes, ...]) -> None:
@@ -410,8 +421,7 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
         self._learnt_at = time.time()
         known = self.memory.version
         memory = self.memory
-        first = memory.next_record if self._online else memory.last_record
-        log = await self._carrier.async_learn(first)
+        log = await self._carrier.async_learn(self._first_record())
         if known is None and memory.version is not None:
             self._file.save()
             self._tell_known()
@@ -423,6 +433,13 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
             )
             memory.next_record = receipt.next & MAX_U16
             self._file.save()
+
+    def _first_record(self) -> int | None:
+        """Return the record to read next: for the RAS if it is there, else for here."""
+        if self._online and self.memory.next_record is not None:
+            return self.memory.next_record
+        last = self.memory.last_record
+        return None if self._online or last is None else (last + 1) & MAX_U16
 
     def _tell_known(self) -> None:
         listeners, self._known_listeners = self._known_listeners, []

@@ -16,7 +16,7 @@ from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.helpers.event import async_track_time_interval
 
 from .answers import Json, PushReady
-from .const import DOMAIN, LOGGER, SUBENTRY_LOCK
+from .const import CONF_SERVER_ID, DOMAIN, LOGGER, SUBENTRY_LOCK
 from .coordinator import IgrsCoordinator
 from .errors import CODES, LockError
 from .push import Push
@@ -46,7 +46,7 @@ class Gateway:
         """Prepare; `async_start` begins."""
         self.ras = ras
         self.memory = memory
-        self.gateway_id = ras.gateway_id
+        self.server_id: str = entry.data[CONF_SERVER_ID]
         self.online = False
         self.coordinators: dict[str, IgrsCoordinator] = {}
         self._hass = hass

@@ -2,12 +2,22 @@
 
 from collections.abc import AsyncGenerator
 from pathlib import Path
+from typing import Any
 
 from homeassistant.core import HomeAssistant
 from homeassistant.setup import async_setup_component
 import pytest
 
+from reference_devices.peripheral import on_air
 from reference_devices.radio import RadioLink
+from tests.integration.home import (
+    Home,
+    RasSwitch,
+    gateway_entry,
+    new_lock,
+    register,
+    until,
+)
 from tests.integration.radio import HomeRadio, home_radio
 from tests.integration.server import Ras, running_ras
 
@@ -39,3 +49,50 @@ async def ras(socket_enabled: None, tmp_path: Path) -> AsyncGenerator[Ras]:
     """Return a running RAS at which Anna has an account."""
     async with running_ras(tmp_path) as ras:
         yield ras
+
+
+@pytest.fixture
+async def switch(socket_enabled: None, tmp_path: Path) -> AsyncGenerator[RasSwitch]:
+    """Return a running RAS that a test can stop and start again."""
+    switch = RasSwitch(tmp_path)
+    await switch.start()
+    yield switch
+    await switch.stop()
+
+
+@pytest.fixture
+def lock_options() -> dict[str, Any]:
+    """Return what is special about the lock; a test overrides it."""
+    return {}
+
+
+@pytest.fixture
+async def home(
+    hass: HomeAssistant,
+    switch: RasSwitch,
+    radio: HomeRadio,
+    air: RadioLink,
+    lock_options: dict[str, Any],
+) -> AsyncGenerator[Home]:
+    """Return a home whose lock is registered, heard, and has told what it can do."""
+    lock = new_lock(**lock_options)
+    entry = await gateway_entry(switch.ras)
+    entry.add_to_hass(hass)
+    async with on_air(lock, await air.radio(lock.device)) as peripheral:
+        assert await hass.config_entries.async_setup(entry.entry_id)
+        home = Home(
+            hass=hass,
+            radio=radio,
+            air=air,
+            lock=lock,
+            switch=switch,
+            entry=entry,
+            peripheral=peripheral,
+        )
+        await until(lambda: home.gateway.online)
+        await register(home)
+        await home.until_state("locked")
+        await home.settle()
+        yield home
+        await hass.config_entries.async_unload(entry.entry_id)
+        await hass.async_block_till_done()

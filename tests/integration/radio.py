@@ -24,11 +24,13 @@ from habluetooth import BaseHaRemoteScanner, HaBluetoothConnector
 from habluetooth.models import BluetoothScanningMode
 from homeassistant.components import bluetooth
 from homeassistant.core import HomeAssistant
-from homeassistant.util.dt import utcnow
 
+from igrs_codec.bsld.advert import SERVICE_UUID
 from reference_devices.radio import RadioLink
 
 SOURCE = "00:00:00:00:00:AA"
+RSSI = -60
+SLOTS = 3
 
 
 @dataclass(slots=True)
@@ -36,10 +38,10 @@ class Traffic:
     """What the client did on air since it was last reset."""
 
     connections: int = 0
+    steps: list[str] = field(default_factory=list)
+    """What crossed the air after connecting: subscribe, write, read, notify."""
     writes: list[bytes] = field(default_factory=list)
     notifications: list[bytes] = field(default_factory=list)
-    subscriptions: int = 0
-    reads: int = 0
 
 
 @dataclass(slots=True)
@@ -50,22 +52,44 @@ class Faults:
     lose_writes: int = 0
     lose_notifications: int = 0
     fail_writes: int = 0
-    slots: int = 3
+    taken: int = 0
+    """Connections that belong to somebody else."""
     on_write: Callable[[bytes], None] | None = None
 
 
 class HomeRadio:
     """One Bluetooth adapter of the home, and what passes through it."""
 
-    def __init__(self, device: Device) -> None:
+    scanner: BumbleScanner
+
+    def __init__(self, hass: HomeAssistant, device: Device) -> None:
+        self.hass = hass
         self.device = device
         self.traffic = Traffic()
         self.faults = Faults()
         self.clients: set[BumbleClient] = set()
 
+    @property
+    def free(self) -> int:
+        """Return how many connections can still be made."""
+        return max(0, SLOTS - len(self.clients) - self.faults.taken)
+
     def reset(self) -> None:
         """Count from here."""
         self.traffic = Traffic()
+
+    def forget(self) -> None:
+        """Hear nothing any more, and forget what was heard."""
+        self.device.remove_listener(Device.EVENT_ADVERTISEMENT, self.scanner.heard)
+        manager = bluetooth.api._get_manager(self.hass)
+        for address in list(self.scanner._previous_service_info):
+            self.scanner._previous_service_info.pop(address)
+            manager._all_history.pop(address, None)
+            manager._connectable_history.pop(address, None)
+
+    def advert(self, address: str, service_data: bytes) -> None:
+        """Let Home Assistant hear an advert that somebody sent."""
+        self.scanner.hear(address, None, {SERVICE_UUID: service_data})
 
     async def drop_links(self) -> None:
         """Cut every connection, as when the lock goes out of range."""
@@ -164,7 +188,7 @@ class BumbleClient(BaseBleakClient):
     async def read_gatt_char(
         self, characteristic: BleakGATTCharacteristic, *, use_cached: bool = False, **kwargs: Any
     ) -> bytearray:
-        self.radio.traffic.reads += 1
+        self.radio.traffic.steps.append("read")
         try:
             return bytearray(await _proxy(characteristic).read_value())
         except (core.BaseBumbleError, att.ATT_Error) as err:
@@ -181,6 +205,7 @@ class BumbleClient(BaseBleakClient):
         self, characteristic: BleakGATTCharacteristic, data: SizedBuffer, response: bool
     ) -> None:
         packet = bytes(data)
+        self.radio.traffic.steps.append("write")
         self.radio.traffic.writes.append(packet)
         faults = self.radio.faults
         if faults.on_write is not None:
@@ -207,10 +232,11 @@ class BumbleClient(BaseBleakClient):
             if self.radio.faults.lose_notifications:
                 self.radio.faults.lose_notifications -= 1
                 return
+            self.radio.traffic.steps.append("notify")
             self.radio.traffic.notifications.append(bytes(value))
             callback(bytearray(value))
 
-        self.radio.traffic.subscriptions += 1
+        self.radio.traffic.steps.append("subscribe")
         self._subscribers[characteristic.handle] = notified
         try:
             await _proxy(characteristic).subscribe(notified)
@@ -245,30 +271,29 @@ class BumbleScanner(BaseHaRemoteScanner):
         data = advertisement.data
         services = data.get_all(core.AdvertisingData.SERVICE_DATA_128_BIT_UUID)
         name = data.get(core.AdvertisingData.COMPLETE_LOCAL_NAME)
-        self._async_on_advertisement(
+        self.hear(
             advertisement.address.to_string(with_type_qualifier=False),
-            advertisement.rssi,
             name if isinstance(name, str) else None,
-            [],
             {str(UUID(bytes=_uuid(uuid))): bytes(value) for uuid, value in services},
-            {},
-            None,
-            {},
-            bluetooth.MONOTONIC_TIME(),
+        )
+
+    def hear(self, address: str, name: str | None, service_data: dict[str, bytes]) -> None:
+        """Hand service data to Home Assistant, as if an advertisement had brought it."""
+        self._async_on_advertisement(
+            address, RSSI, name, [], service_data, {}, None, {}, bluetooth.MONOTONIC_TIME()
         )
 
     def get_allocations(self) -> Allocations:
         """Return how many connections this scanner can still make."""
-        slots = self.radio.faults.slots
         used = [client.address for client in self.radio.clients]
-        return Allocations(self.name, slots, max(0, slots - len(used)), used)
+        return Allocations(self.name, SLOTS, self.radio.free, used)
 
 
 @asynccontextmanager
 async def home_radio(hass: HomeAssistant, air: RadioLink) -> AsyncGenerator[HomeRadio]:
     """Give Home Assistant a Bluetooth adapter on this air."""
     device = await air.radio()
-    radio = HomeRadio(device)
+    radio = HomeRadio(hass, device)
     client = type("Client", (BumbleClient,), {"radio": radio})
     scanner = BumbleScanner(
         SOURCE,
@@ -276,13 +301,13 @@ async def home_radio(hass: HomeAssistant, air: RadioLink) -> AsyncGenerator[Home
         HaBluetoothConnector(
             client=client,
             source=SOURCE,
-            can_connect=lambda: len(radio.clients) < radio.faults.slots,
+            can_connect=lambda: radio.free > 0,
         ),
         connectable=True,
         requested_mode=BluetoothScanningMode.ACTIVE,
         current_mode=BluetoothScanningMode.ACTIVE,
     )
-    scanner.radio = radio
+    scanner.radio, radio.scanner = radio, scanner
     unsetup = scanner.async_setup()
     unregister = bluetooth.async_register_scanner(hass, scanner)
     device.on(Device.EVENT_ADVERTISEMENT, scanner.heard)

@@ -1,0 +1,153 @@
+"""An operation that fails says why, and leaves a state that is true."""
+
+from dataclasses import replace
+from typing import Any
+
+from homeassistant.exceptions import HomeAssistantError
+import pytest
+
+from igrs_codec.bsld.frame import Bolt
+from tests.integration.home import Home, until
+
+
+async def test_connection_is_tried_twice(home: Home) -> None:
+    """Before anything is written a second attempt to connect is made."""
+    home.radio.faults.refuse_connections = 1
+
+    await home.call("unlock")
+
+    assert home.lock.state.bolt is Bolt.UNLOCKED
+
+
+async def test_no_connection(home: Home) -> None:
+    """A lock that is heard but refuses to connect is an error with HA's own explanation."""
+    home.radio.faults.refuse_connections = 2
+
+    with pytest.raises(HomeAssistantError, match=r"no connection came about.*slots"):
+        await home.call("unlock")
+    assert home.state().state == "locked"
+
+
+async def test_no_slot(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An adapter with no free connection is named as the reason."""
+    monkeypatch.setattr("custom_components.igrs.link.CONNECT_TIMEOUT", 0.2)
+    home.radio.faults.taken = 3
+
+    with pytest.raises(HomeAssistantError, match="free connection"):
+        await home.call("unlock")
+
+
+async def test_no_answer(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An operation without an answer is repeated once, then nobody knows the bolt."""
+    monkeypatch.setattr("custom_components.igrs.igrs_codec.bsld.driver.ANSWER_SECONDS", 0.2)
+    home.lock.write = lambda *_: None  # type: ignore[method-assign] # the lock is deaf
+
+    with pytest.raises(HomeAssistantError, match="not known whether"):
+        await home.call("unlock")
+    assert home.state().state == "unknown"
+    assert [packet[0] for packet in home.radio.traffic.writes] == [0x42, 0x44, 0x44]
+
+
+async def test_link_cut_while_unlocking(home: Home) -> None:
+    """A link that is lost after the operation was written is not tried again."""
+    loop = home.hass.loop
+
+    def cut(packet: bytes) -> None:
+        if packet[0] == 0x44:
+            home.lock.write = lambda *_: None  # type: ignore[method-assign] # too late
+            loop.create_task(home.radio.drop_links())
+
+    home.radio.faults.on_write = cut
+    with pytest.raises(HomeAssistantError, match="not known whether"):
+        await home.call("unlock")
+    assert home.radio.traffic.connections == 1
+
+
+async def test_without_ras(home: Home) -> None:
+    """With a ticket the door works while the RAS is down."""
+    await home.switch.stop()
+    await home.until_state("off", "binary_sensor.home_connectivity")
+
+    await home.call("unlock")
+    assert home.state().state == "unlocked"
+
+    await home.switch.start()
+    await home.until_state("on", "binary_sensor.home_connectivity")
+
+
+async def test_ticket_expired_without_ras(home: Home) -> None:
+    """Without the RAS and a ticket the error says so."""
+    tickets = home.coordinator.memory.tickets
+    for gen, ticket in tickets.items():
+        tickets[gen] = replace(ticket, expires=1)
+    await home.switch.stop()
+
+    with pytest.raises(HomeAssistantError, match="no ticket"):
+        await home.call("unlock")
+    assert home.state().state == "locked"
+    await home.switch.start()
+
+
+async def test_new_ticket_while_connected(home: Home) -> None:
+    """A ticket that ended is replaced under the same HELLO."""
+    tickets = home.coordinator.memory.tickets
+    for gen, ticket in tickets.items():
+        tickets[gen] = replace(ticket, expires=1)
+
+    await home.call("unlock")
+
+    assert home.state().state == "unlocked"
+    assert home.radio.traffic.connections == 1
+
+
+async def test_out_of_range(home: Home) -> None:
+    """A lock that no adapter hears is an error at once."""
+    home.radio.forget()
+
+    with pytest.raises(HomeAssistantError, match="out of range"):
+        await home.call("unlock")
+
+
+@pytest.mark.parametrize("lock_options", [{"motor_seconds": 1.0}], ids=["slow"])
+async def test_bolt_is_moving(home: Home) -> None:
+    """While somebody else moves the bolt the lock is busy."""
+    home.lock.press_button(1)
+    assert home.lock.state.bolt is Bolt.UNLOCKING
+
+    with pytest.raises(HomeAssistantError, match="moving"):
+        await home.call("lock")
+
+
+@pytest.mark.parametrize("lock_options", [{"motor_seconds": 0.5}], ids=["slow"])
+async def test_slow_bolt(home: Home) -> None:
+    """The action ends with the movement, and the state shows it in between."""
+    states: list[Any] = []
+    home.hass.bus.async_listen(
+        "state_changed",
+        lambda event: (
+            states.append(event.data["new_state"].state)
+            if event.data["entity_id"] == "lock.front_door"
+            else None
+        ),
+    )
+
+    await home.call("unlock")
+
+    assert home.state().state == "unlocked"
+    await home.hass.async_block_till_done()
+    assert states[0] == "unlocking"
+    assert states[-1] == "unlocked"
+
+
+async def test_clock_unset_without_ras(home: Home) -> None:
+    """After a power loss, without the RAS, the lock only locks, and the error says why."""
+    await home.call("unlock")
+    await home.switch.stop()
+    home.peripheral.power_cycle()
+    await until(lambda: not home.radio.clients)
+
+    with pytest.raises(HomeAssistantError, match="clock"):
+        await home.call("unlock")
+    await home.call("lock")
+    assert home.lock.state.bolt is Bolt.LOCKED
+    await home.switch.start()
