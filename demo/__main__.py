@@ -12,6 +12,7 @@ from typing import Final
 
 from . import namespace
 from .check import run_checks
+from .dashboard import PATH, add_dashboard
 from .home import ACCOUNT, ACCOUNT_PASSWORD, HASS_PORT, PASSWORD, USER, SetUpError, home, set_up
 from .processes import ProcessError
 
@@ -44,8 +45,10 @@ async def stay(folder: Path) -> None:
     print("Starting the RAS, three locks and Home Assistant ...", flush=True)
     async with home(folder, hop_delay=RADIO_DELAY) as running:
         await set_up(running)
+        await add_dashboard(running.hass, running.doors)
         print(f"Ready after {time.monotonic() - started:.0f} s.\n")
-        print(f"  Home Assistant  http://127.0.0.1:{HASS_PORT}   user {USER}, password {PASSWORD}")
+        print(f"  Home Assistant  http://127.0.0.1:{HASS_PORT}/{PATH}")
+        print(f"                  user {USER}, password {PASSWORD}")
         print(f"  Account         {ACCOUNT}, password {ACCOUNT_PASSWORD}")
         print("\nAt a door:")
         for door in running.doors:

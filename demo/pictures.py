@@ -1,0 +1,81 @@
+"""Take the pictures of the documentation from a running home: script/pictures."""
+
+import asyncio
+import json
+from pathlib import Path
+import sys
+import tempfile
+import time
+from typing import Final
+
+from .browser import Page, browser
+from .dashboard import PATH, add_dashboard
+from .home import Home, SetUpError, home, set_up
+from .home_assistant import HomeAssistant
+from .processes import ProcessError
+
+IMAGES: Final = Path(__file__).resolve().parent.parent / "docs/images"
+PATIENCE: Final = 30  # seconds until the frontend shows something
+SETTLE: Final = 3  # seconds until pictures and fonts inside it have arrived
+
+_SHOWN: Final = (
+    "!!document.querySelector('home-assistant')?.shadowRoot?.querySelector('home-assistant-main')"
+)
+_MORE_INFO: Final = """
+document.querySelector('home-assistant').dispatchEvent(
+  new CustomEvent('hass-more-info', {detail: {entityId: %s}, bubbles: true, composed: true}))
+"""
+
+
+async def be_logged_in(page: Page, hass: HomeAssistant) -> None:
+    """Give the page the token of the person who is logged in."""
+    tokens = hass.tokens | {
+        "hassUrl": hass.url,
+        "clientId": f"{hass.url}/",
+        "expires": int((time.time() + hass.tokens["expires_in"]) * 1000),
+    }
+    await page.command(
+        "Page.addScriptToEvaluateOnNewDocument",
+        source=f"""
+            localStorage.setItem('hassTokens', {json.dumps(json.dumps(tokens))});
+            localStorage.setItem('dockedSidebar', '"always_hidden"');
+        """,
+    )
+
+
+async def take(page: Page, name: str) -> None:
+    """Write what the window shows, when it does not change any more."""
+    await page.until(_SHOWN, PATIENCE)
+    await asyncio.sleep(SETTLE)
+    (IMAGES / name).write_bytes(await page.picture())
+    print(IMAGES / name)
+
+
+async def take_all(running: Home, page: Page) -> None:
+    """Take all pictures."""
+    hass, door = running.hass, running.doors[0]
+    await be_logged_in(page, hass)
+    await hass.act("lock.unlock", door.entity_id)
+    await page.show(f"{hass.url}/{PATH}/0", 1100, 390)
+    await take(page, "doors.png")
+    await page.show(f"{hass.url}/{PATH}/0", 480, 700)
+    await page.until(_SHOWN, PATIENCE)
+    await page.evaluate(_MORE_INFO % json.dumps(door.entity_id))
+    await take(page, "lock.png")
+
+
+async def main() -> None:
+    """Set a home up, and take its pictures."""
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        async with home(Path(folder)) as running, browser(running.session) as page:
+            await set_up(running)
+            await add_dashboard(running.hass, running.doors)
+            await take_all(running, page)
+
+
+if __name__ == "__main__":
+    try:
+        asyncio.run(main())
+    except (ProcessError, SetUpError) as err:
+        sys.exit(str(err))
