@@ -4,7 +4,6 @@ import argparse
 import asyncio
 from contextlib import suppress
 from pathlib import Path
-import shutil
 import signal
 import sys
 import time
@@ -13,10 +12,20 @@ from typing import Final
 from . import namespace
 from .check import run_checks
 from .dashboard import PATH, add_dashboard
-from .home import ACCOUNT, ACCOUNT_PASSWORD, HASS_PORT, PASSWORD, USER, SetUpError, home, set_up
+from .home import (
+    ACCOUNT,
+    ACCOUNT_PASSWORD,
+    HASS_PORT,
+    PASSWORD,
+    STATE,
+    USER,
+    SetUpError,
+    forget,
+    home,
+    set_up,
+)
 from .processes import ProcessError
 
-DEMO: Final = Path(__file__).resolve().parent.parent / ".demo"
 RADIO_DELAY: Final = 20  # milliseconds; about what a packet takes over a proxy
 
 
@@ -29,14 +38,6 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--reset", action="store_true", help="forget the home, and begin anew")
     return parser.parse_args()
-
-
-def forget(folder: Path) -> None:
-    """Remove what a demo has left, and nothing else."""
-    if folder.exists() and any(folder.iterdir()):
-        if not (folder / "hass/configuration.yaml").exists():
-            raise ProcessError(f"{folder} is not the folder of a demo; it is left alone.")
-        shutil.rmtree(folder)
 
 
 async def stay(folder: Path) -> None:
@@ -73,7 +74,7 @@ def main() -> int:
     asked = arguments()
     if asked.check and not namespace.was_tried():
         namespace.main([sys.executable, "-m", "demo", *sys.argv[1:]])
-    folder = (asked.folder or DEMO / ("check" if asked.check else "home")).absolute()
+    folder = (asked.folder or STATE / ("check" if asked.check else "home")).absolute()
     try:
         if asked.reset or asked.check:
             forget(folder)

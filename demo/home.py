@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from dataclasses import dataclass, field
 import json
 from pathlib import Path
+import shutil
 from typing import Any, Final
 
 import aiohttp
@@ -14,9 +15,11 @@ from reference_devices.door import ask
 
 from .home_assistant import HomeAssistant, home_assistant, prepare
 from .owner import Person, RefusedError
-from .processes import Program, require_free_port, run, running
+from .processes import ProcessError, Program, require_free_port, run, running
 
-PROGRAMS: Final = Path(__file__).resolve().parent.parent / ".venv/bin"
+ROOT: Final = Path(__file__).resolve().parent.parent
+PROGRAMS: Final = ROOT / ".venv/bin"
+STATE: Final = ROOT / ".demo"
 
 RAS_PORT: Final = 8470
 PROXY_PORT: Final = 16053
@@ -82,6 +85,14 @@ class Home:
             yield
         finally:
             await self.ras.enter_async_context(server(self.folder))
+
+
+def forget(folder: Path) -> None:
+    """Remove what a demo has left, and nothing else."""
+    if folder.exists() and any(folder.iterdir()):
+        if not (folder / "hass/configuration.yaml").exists():
+            raise ProcessError(f"{folder} is not the folder of a demo; it is left alone.")
+        shutil.rmtree(folder)
 
 
 @asynccontextmanager

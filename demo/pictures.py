@@ -4,13 +4,12 @@ import asyncio
 import json
 from pathlib import Path
 import sys
-import tempfile
 import time
 from typing import Final
 
 from .browser import Page, browser
 from .dashboard import PATH, add_dashboard
-from .home import Home, SetUpError, home, set_up
+from .home import STATE, Home, SetUpError, forget, home, set_up
 from .home_assistant import HomeAssistant
 from .processes import ProcessError
 
@@ -67,11 +66,12 @@ async def take_all(running: Home, page: Page) -> None:
 async def main() -> None:
     """Set a home up, and take its pictures."""
     IMAGES.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder:
-        async with home(Path(folder)) as running, browser(running.session) as page:
-            await set_up(running)
-            await add_dashboard(running.hass, running.doors)
-            await take_all(running, page)
+    folder = STATE / "pictures"
+    forget(folder)
+    async with home(folder) as running, browser(running.session) as page:
+        await set_up(running)
+        await add_dashboard(running.hass, running.doors)
+        await take_all(running, page)
 
 
 if __name__ == "__main__":

@@ -56,7 +56,9 @@ class Program:
                 if not self._said.done() and line.startswith(b'{"ready"'):
                     self._said.set_result(json.loads(line))
         if not self._said.done():
-            self._said.set_exception(ProcessError(f"A program ended; see {self.log}"))
+            self._said.set_exception(
+                ProcessError(f"A program ended; see {self.log}:\n{_end(self.log)}")
+            )
             self._said.exception()  # it is no error when nobody waits
 
 
@@ -82,6 +84,11 @@ async def running(
     finally:
         await _stop(process)
         await reader
+
+
+def _end(log: Path) -> str:
+    """Return the last line of a log."""
+    return log.read_text(errors="replace").strip().rpartition("\n")[2]
 
 
 async def _stop(process: Process) -> None:
