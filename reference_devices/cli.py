@@ -1,24 +1,24 @@
-"""The program bsld: run locks in software, and act at their doors."""
+"""The program bsld: run locks in software, and act at their doors.
+
+What needs Bluetooth is imported by the commands that do: it takes half a second, which a person
+who acts at a door need not wait.
+"""
 
 from argparse import ArgumentParser, ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
 import asyncio
 from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager
 import json
 import logging
 from pathlib import Path
-import signal
 import sys
 from typing import Any, Final
 
 from .door import ACTIONS, ask
-from .errors import BsldError, HomeError
-from .home import Home, serve_home, serve_lock
-from .labels import read_labels
-from .proxy import DEFAULT_SLOTS
+from .errors import BsldError
 
 DEFAULT_FOLDER: Final = Path("~/.local/state/bsld")
 DEFAULT_PORT: Final = 16053
+DEFAULT_SLOTS: Final = 3  # connections, as a proxy of hardware has them
 
 _MAX_LOCKS: Final = 50
 _MAX_HOP_DELAY: Final = 1000  # milliseconds
@@ -138,62 +138,21 @@ def _parser() -> ArgumentParser:
 
 
 async def _home(options: Namespace) -> None:
-    await _serve(
-        serve_home(
-            options.folder,
-            locks=options.locks,
-            port=options.port,
-            hop_delay=options.hop_delay / 1000,
-            slots=options.slots,
-        )
+    from .serving import run_home  # noqa: PLC0415 - see the top
+
+    await run_home(
+        options.folder,
+        locks=options.locks,
+        port=options.port,
+        slots=options.slots,
+        hop_delay=options.hop_delay / 1000,
     )
 
 
 async def _lock(options: Namespace) -> None:
-    await _serve(serve_lock(options.folder, options.transport))
+    from .serving import run_lock  # noqa: PLC0415 - see the top
 
-
-async def _serve(home: AbstractAsyncContextManager[Home]) -> None:
-    """Run a home until the program is told to end."""
-    over = asyncio.Event()
-    told_to_stop = False
-
-    def stop() -> None:
-        nonlocal told_to_stop
-        told_to_stop = True
-        over.set()
-
-    for number in signal.SIGINT, signal.SIGTERM:
-        asyncio.get_running_loop().add_signal_handler(number, stop)
-    async with home as running:
-        _show_labels(running)
-        _print(
-            {
-                "ready": True,
-                "port": running.port,
-                "locks": [
-                    {"device_id": door.device_id, "name": door.name} for door in running.doors
-                ],
-            }
-        )
-        if running.lost is not None:
-            running.lost.add_done_callback(lambda _: over.set())
-        await over.wait()
-    if not told_to_stop:
-        raise HomeError("the Bluetooth controller is gone; plug it in, and start again")
-
-
-def _show_labels(home: Home) -> None:
-    """Show a person the labels; they are no matter for a log."""
-    if not sys.stderr.isatty():
-        return
-    shown = {door.device_id for door in home.doors}
-    for label in read_labels(home.folder):
-        if label.device_id in shown:
-            code = " ".join(label.setup_code[at : at + 4] for at in range(0, 32, 4))
-            sys.stderr.write(
-                f"{label.name}: {label.device_id}\n  setup code {code}\n  QR code    {label.qr}\n"
-            )
+    await run_lock(options.folder, options.transport)
 
 
 async def _act(options: Namespace) -> None:

@@ -12,14 +12,16 @@ from dataclasses import dataclass
 import json
 from pathlib import Path
 import socket
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from igrs_codec.bsld.frame import Operation
 from igrs_codec.bsld.keys import device_id_to_text
 
 from .errors import DoorError
-from .lock import ReferenceLock
-from .peripheral import Peripheral
+
+if TYPE_CHECKING:
+    from .lock import ReferenceLock
+    from .peripheral import Peripheral
 
 SOCKET_NAME: Final = "home.sock"
 

@@ -27,7 +27,7 @@ from .flash import open_flash
 from .labels import Label, can_be_random, new_device, new_label, read_labels, write_labels
 from .lock import ReferenceLock
 from .peripheral import on_air
-from .proxy import DEFAULT_SLOTS, Identity, serve_proxy
+from .proxy import Identity, serve_proxy
 from .radio import RadioLink
 
 PROXY_NAME: Final = "virtual-radio"
@@ -54,8 +54,8 @@ async def serve_home(
     *,
     locks: int,
     port: int,
+    slots: int,
     hop_delay: float = 0.0,
-    slots: int = DEFAULT_SLOTS,
 ) -> AsyncGenerator[Home]:
     """Run the first locks of a folder, and a Bluetooth proxy, until the context ends.
 
@@ -63,8 +63,8 @@ async def serve_home(
         folder: Locks that it does not hold yet are made.
         locks: How many.
         port: TCP port of the proxy on the loopback address; 0 takes a free one.
-        hop_delay: Seconds that a packet of a connection spends on the air.
         slots: How many connections the proxy can hold.
+        hop_delay: Seconds that a packet of a connection spends on the air.
 
     Raises:
         BsldError: The home cannot start.

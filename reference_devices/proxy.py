@@ -22,7 +22,6 @@ from .native_api import Message, messages
 from .proxy_session import Session
 from .radio import hang_up
 
-DEFAULT_SLOTS: Final = 3
 CONNECT_TIMEOUT: Final = 10.0  # seconds
 
 _MTU: Final = 517  # bytes, what a proxy offers
@@ -64,7 +63,7 @@ async def serve_proxy(
     identity: Identity,
     *,
     port: int,
-    slots: int = DEFAULT_SLOTS,
+    slots: int,
     connect_timeout: float = CONNECT_TIMEOUT,
 ) -> AsyncGenerator[BluetoothProxy]:
     """Serve a proxy on the loopback address until the context ends.

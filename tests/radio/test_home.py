@@ -66,7 +66,7 @@ async def home(tmp_path: Path) -> AsyncGenerator[Home]:
     write_labels(tmp_path, [label])
     flash = open_flash(tmp_path / f"lock-{label.device_id}.flash")
     flash.write_ownership(bytes(Ownership(gen=1, k_d=K_D)))
-    async with serve_home(tmp_path, locks=2, port=0) as home:
+    async with serve_home(tmp_path, locks=2, port=0, slots=3) as home:
         yield home
 
 
@@ -192,7 +192,7 @@ async def test_nobody_there(tmp_path: Path) -> None:
 async def test_one_process_a_folder(home: Home) -> None:
     """A folder that is served cannot be served again, and goes on."""
     with pytest.raises(BsldError, match="already"):
-        async with serve_home(home.folder, locks=1, port=0):
+        async with serve_home(home.folder, locks=1, port=0, slots=3):
             pass
 
     assert (await ask(home.folder, {}))["locks"]
@@ -201,30 +201,30 @@ async def test_one_process_a_folder(home: Home) -> None:
 async def test_port_taken(home: Home, tmp_path: Path) -> None:
     """A port that is taken is told, with the option to choose another."""
     with pytest.raises(BsldError, match="--port"):
-        async with serve_home(tmp_path / "other", locks=1, port=home.port or 0):
+        async with serve_home(tmp_path / "other", locks=1, port=home.port or 0, slots=3):
             pass
 
 
 async def test_killed_home(tmp_path: Path) -> None:
     """A socket that a killed process left behind is no hindrance."""
-    async with serve_home(tmp_path, locks=1, port=0):
+    async with serve_home(tmp_path, locks=1, port=0, slots=3):
         pass
     left_over = socket.socket(socket.AF_UNIX)
     left_over.bind(str(tmp_path / "home.sock"))
     left_over.close()
 
-    async with serve_home(tmp_path, locks=1, port=0):
+    async with serve_home(tmp_path, locks=1, port=0, slots=3):
         assert (await ask(tmp_path, {}))["locks"]
 
 
 async def test_home_is_kept(tmp_path: Path) -> None:
     """Labels and states outlast a restart; more locks can join; the proxy stays the same."""
-    async with serve_home(tmp_path, locks=1, port=0) as home:
+    async with serve_home(tmp_path, locks=1, port=0, slots=3) as home:
         await _act(home, "Front door", "knob", "unlock")
         (before,) = read_labels(tmp_path)
         info = await _device_info(home)
 
-    async with serve_home(tmp_path, locks=2, port=0) as home:
+    async with serve_home(tmp_path, locks=2, port=0, slots=3) as home:
         (first, second) = (await ask(tmp_path, {}))["locks"]
         assert (first["device_id"], first["bolt"]) == (before.device_id, "unlocked")
         assert second["name"] == "Back door"
@@ -244,7 +244,7 @@ async def _device_info(home: Home) -> Any:
 async def test_secrets_are_kept(tmp_path: Path) -> None:
     """Nobody but the owner of the folder can read labels and flash, or act at a door."""
     folder = tmp_path / "new"
-    async with serve_home(folder, locks=1, port=0):
+    async with serve_home(folder, locks=1, port=0, slots=3):
         modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
 
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
@@ -265,7 +265,7 @@ async def test_damaged_labels(tmp_path: Path, text: str) -> None:
     path = tmp_path / "labels.json"
     path.write_text(text)
     with pytest.raises(BsldError, match="damaged"):
-        async with serve_home(tmp_path, locks=1, port=0):
+        async with serve_home(tmp_path, locks=1, port=0, slots=3):
             pass
 
     assert path.read_text() == text

@@ -26,7 +26,7 @@ IDENTITY = Identity(name="virtual-radio", address=bytes.fromhex("02AABBCCDDEE"))
 @pytest.fixture
 async def entry(hass: HomeAssistant, air: RadioLink) -> AsyncGenerator[MockConfigEntry]:
     """Return the entry of the proxy, set up."""
-    async with serve_proxy(await air.radio(), IDENTITY, port=0) as proxy:
+    async with serve_proxy(await air.radio(), IDENTITY, port=0, slots=3) as proxy:
         entry = MockConfigEntry(
             domain="esphome",
             unique_id="02:aa:bb:cc:dd:ee",

@@ -314,7 +314,7 @@ async def test_restart(air: RadioLink, lock: EchoLock) -> None:
         del expected_disconnect
         stopped.set()
 
-    async with serve_proxy(await air.radio(), IDENTITY, port=0) as proxy:
+    async with serve_proxy(await air.radio(), IDENTITY, port=0, slots=3) as proxy:
         port = proxy.port
         client = APIClient("127.0.0.1", port, None)
         await client.connect(on_stop=on_stop, login=True)
@@ -322,7 +322,7 @@ async def test_restart(air: RadioLink, lock: EchoLock) -> None:
     await stopped.wait()
     assert await lock.down.get() == 1
 
-    async with serve_proxy(await air.radio(), IDENTITY, port=port):
+    async with serve_proxy(await air.radio(), IDENTITY, port=port, slots=3):
         await client.connect(login=True)
         assert (await Connection(client).open())[0]
         await client.disconnect()
