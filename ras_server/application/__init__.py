@@ -64,4 +64,6 @@ async def context(app: web.Application) -> AsyncIterator[None]:
     for mi in (3, 4, 9, 10):
         app[PUSH].on(mi, partial(take_report, app))
     yield
+    for _, task in app[ERRANDS].values():
+        task.cancel()
     app[EXCHANGES].close()

@@ -66,4 +66,5 @@ ROUTES: Final = (
     web.get("/v1/audit", show),
     web.get("/v1/audit/head", head),
     web.post("/v1/audit/verify", verify),
+    web.post("/v1/admin/audit/verify", verify),
 )

@@ -9,12 +9,14 @@ from igrs_codec.bsld.keys import device_id_from_text
 
 from .. import fields
 from ..keys import DATABASE
+from ..paging import listing, page
 from ..principal import Kind, allow
 from ..store import devices as store
 from ..store.devices import Device
 from ..web import answer, body, large_body, schema
 from .audit import AUDIT
 from .locks import LOCKS
+from .notices import server_address
 from .ownership import State
 
 _IMPORT: Final = schema(
@@ -52,8 +54,27 @@ async def import_devices(request: web.Request) -> web.Response:
                 for item in items
             ),
         )
-        app[AUDIT].append("device.import", "ras:admin", "ras:server", detail={"count": imported})
+        app[AUDIT].append(
+            "device.import", "ras:admin", server_address(app), detail={"count": imported}
+        )
     return answer(request, {"imported": imported, "known": len(items) - imported})
 
 
-ROUTES: Final = (web.post("/v1/admin/devices/import", import_devices),)
+@allow(Kind.ADMIN)
+async def show_all(request: web.Request) -> web.Response:
+    """List all devices with their owners."""
+    asked = page(request)
+    found = store.every(request.app[DATABASE], asked.after, asked.limit + 1)
+    return listing(
+        request,
+        asked,
+        found,
+        lambda row: (row[3], row[0]),
+        lambda row: {"device_id": row[0], "state": row[1], "owner": row[2] or None},
+    )
+
+
+ROUTES: Final = (
+    web.get("/v1/admin/devices", show_all),
+    web.post("/v1/admin/devices/import", import_devices),
+)

@@ -5,7 +5,7 @@ from typing import Any
 from aiohttp import web
 import orjson
 
-from ..keys import DATABASE
+from ..keys import DATABASE, SETTINGS
 from ..message.push import PUSH
 from ..store import gateways, grants
 from .locks import LOCKS, Lock
@@ -13,11 +13,17 @@ from .sightings import route
 
 REGISTRATION = 8
 """Kind of message: a device was added, removed, renamed or rotated."""
+CONTROL = 1
+RESPONSE = 2
 STATUS = 3
 EVENT = 9
-CONTROL = 1
 
 _MOST = 200
+
+
+def server_address(app: web.Application) -> str:
+    """Return the typed address of this server."""
+    return f"ras:{app[SETTINGS].node}"
 
 
 def household(app: web.Application, lock: Lock) -> list[str]:
@@ -77,6 +83,6 @@ def ask_delivery(app: web.Application, lock: Lock) -> None:
             lock.address,
             CONTROL,
             {"cmd": "deliver", "device_id": lock.id},
-            src="ras:server",
+            src=server_address(app),
             via=f"gw:{gateway_id}",
         )

@@ -1,6 +1,7 @@
 """Remote operation: decided here, carried by a gateway, done by the lock (section 5.1 and 6)."""
 
 import asyncio
+from functools import partial
 from typing import Any, Final
 
 from aiohttp import web
@@ -9,7 +10,7 @@ import probatio
 from .. import fields
 from ..errors import Code, RasError
 from ..idempotency import once
-from ..keys import PRINCIPAL, new_mid
+from ..keys import MID, PRINCIPAL, new_mid
 from ..message.push import PUSH
 from ..principal import Kind, Principal, allow
 from ..web import answer, body, schema
@@ -19,7 +20,7 @@ from .decision import Standing, Wish, is_timely
 from .exchanges import EXCHANGES, Exchange
 from .flows import Flow, Link, result
 from .locks import LOCKS, Lock
-from .notices import CONTROL, show_state
+from .notices import CONTROL, RESPONSE, server_address, show_state
 from .relay import Deed, relay
 from .sightings import route
 
@@ -69,15 +70,26 @@ async def _do(request: web.Request, deed: Deed, expires: int | None, wait: int) 
     standing = allowed(request, lock, found, wish)
     app, actor = request.app, request[PRINCIPAL].address
     errand = Errand(app, lock, standing=standing, deed=deed, wish=wish, actor=actor)
-    try:
-        async with asyncio.timeout(wait):
-            outcome = await errand.run()
-    except TimeoutError:
+    task = asyncio.create_task(errand.run())
+    app[ERRANDS][errand.mid] = errand, task
+    task.add_done_callback(lambda _: app[ERRANDS].pop(errand.mid, None))
+    await asyncio.wait({task}, timeout=wait)
+    if not task.done():
+        task.add_done_callback(partial(_tell_later, app, lock, actor, request[MID]))
         return answer(request, {"exchange_id": errand.exchange_id}, http=202)
+    outcome = task.result()
     if outcome["status"]:
         code = Code(outcome["code"])
         raise RasError(code, "The lock was not operated", data={"result": outcome})
     return answer(request, {"result": outcome})
+
+
+def _tell_later(
+    app: web.Application, lock: Lock, actor: str, mid: str, task: asyncio.Task[dict[str, Any]]
+) -> None:
+    """Send the result to a caller who did not wait for it."""
+    if not task.cancelled():
+        app[PUSH].publish(actor, RESPONSE, task.result(), src=lock.address, re=mid)
 
 
 class Errand:
@@ -102,7 +114,7 @@ class Errand:
         self._wish = wish
         self._actor = actor
         self._ends = wish.expires or now + LONGEST_WAIT
-        self._mid = new_mid(app)
+        self.mid = new_mid(app)
         self._taken = asyncio.Event()
         self._refusal: Code | None = None
         self.exchange_id: str | None = None
@@ -112,24 +124,22 @@ class Errand:
         locks, now = self._app[LOCKS], self._app[LOCKS].now
         gateways = route(self._app, self._lock, now)
         if not gateways:
-            raise RasError(Code.NO_GATEWAY, "No connected gateway hears this lock")
-        exchange = await self._app[EXCHANGES].open(
-            self._lock,
-            gateway_id=gateways[0],
-            start=self._start,
-            lease_wait=max(0, self._ends - locks.moment),
-        )
-        self.exchange_id = exchange.id
-        self._app[ERRANDS][self._mid] = self
+            return result(Code.NO_GATEWAY)
         try:
-            for gateway_id in gateways:
-                if await self._ask(exchange, gateway_id):
-                    await exchange.done.wait()
-                    break
-            else:
-                exchange.cancel(self._refusal or Code.NO_GATEWAY)
-        finally:
-            del self._app[ERRANDS][self._mid]
+            exchange = await self._app[EXCHANGES].open(
+                self._lock,
+                gateway_id=gateways[0],
+                start=self._start,
+                lease_wait=max(0, self._ends - locks.moment),
+            )
+        except RasError as err:
+            return result(err.code)
+        self.exchange_id = exchange.id
+        for gateway_id in gateways:
+            if await self._ask(exchange, gateway_id):
+                await exchange.done.wait()
+                break
+        exchange.cancel(self._refusal or Code.NO_GATEWAY)
         return exchange.result or result(Code.FAILED)
 
     async def _ask(self, exchange: Exchange, gateway_id: str) -> bool:
@@ -146,9 +156,9 @@ class Errand:
                 "expires": self._ends,
                 "exchange": exchange.id,
             },
-            src="ras:server",
+            src=server_address(self._app),
             via=f"gw:{gateway_id}",
-            mid=self._mid,
+            mid=self.mid,
         )
         try:
             async with asyncio.timeout(ACCEPT_TIME):
@@ -200,7 +210,7 @@ async def take_response(
     app: web.Application, envelope: dict[str, Any], principal: Principal
 ) -> None:
     """Take a gateway's answer to an operation it was asked for."""
-    errand = app[ERRANDS].get(envelope.get("re") or "")
+    errand, _ = app[ERRANDS].get(envelope["re"] or "", (None, None))
     if errand is None or principal.kind is not Kind.GATEWAY:
         return
     try:
@@ -210,7 +220,9 @@ async def take_response(
     errand.respond(principal.gateway_id, code)
 
 
-ERRANDS: Final[web.AppKey[dict[str, Errand]]] = web.AppKey("errands")
+ERRANDS: Final[web.AppKey[dict[str, tuple[Errand, asyncio.Task[dict[str, Any]]]]]] = web.AppKey(
+    "errands"
+)
 
 ROUTES: Final = (
     web.post("/v1/devices/{device_id}/operate", operate),

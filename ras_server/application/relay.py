@@ -6,7 +6,17 @@ The ticket of the session never leaves the server; it is gone with its flow.
 from dataclasses import dataclass
 from typing import Any, Final
 
-from igrs_codec.bsld.frame import ALL_RIGHTS, Bolt, Command, LockState, Operation, Record, Status
+from igrs_codec.bsld.frame import (
+    ALL_RIGHTS,
+    Bolt,
+    Command,
+    Door,
+    Event,
+    LockState,
+    Operation,
+    Record,
+    Status,
+)
 from igrs_codec.bsld.session import (
     RND_SIZE,
     Answered,
@@ -46,6 +56,7 @@ RELOCK_UNIT: Final = 5
 
 _MOVE_TIME: Final = 5
 """Seconds to wait for the end of a movement."""
+_STATE_COMMANDS: Final = frozenset({Command.OPERATE, Command.STATUS})
 _MOVING: Final = frozenset({Bolt.LOCKING, Bolt.UNLOCKING})
 
 OPERATIONS: Final = {
@@ -94,9 +105,10 @@ class _Talk:
         ticket = Ticket.from_minted(minted, lock.bytes, key.gen)
         self._locks = locks
         self._session = ClientSession(ticket, bytes(link.hello), link.at, lock.hellos)
-        self._open = {
-            request: locks.random(RND_SIZE) for request in (deed.request for deed in deeds)
-        }
+        requests = [deed.request for deed in deeds]
+        if not any(command in _STATE_COMMANDS for command, _, _ in requests):
+            requests.insert(0, (Command.STATUS, 0, 0))  # nothing is believed before a state
+        self._open = {request: locks.random(RND_SIZE) for request in requests}
         self.refused: Status | None = None
         self.status = Status.OK
         self.state: Answered | Moved | None = None
@@ -159,7 +171,8 @@ class _Talk:
                 self._answered(Command.VERSION)
                 self.version = version
             case Recorded(Command.LOG, record, more):
-                self.records.append(record)
+                if record.event is not Event.NONE:
+                    self.records.append(record)
                 if not more:
                     self._answered(Command.LOG)
             case _:
@@ -248,7 +261,7 @@ def _bolt(state: LockState | None) -> Bolt | None:
     return None if state is None else state.bolt
 
 
-_DOORS: Final = ("unknown", "closed", "open", "ajar")
+_DOORS: Final = {Door.CLOSED: "closed", Door.OPEN: "open", Door.AJAR: "ajar"}
 
 
 def state_json(answer: Answered | Moved) -> dict[str, Any]:
@@ -256,9 +269,10 @@ def state_json(answer: Answered | Moved) -> dict[str, Any]:
     state = answer.state
     if state is None:
         return {}
+    door = {"door": _DOORS[state.door]} if state.door in _DOORS else {}
     return {
         "bolt": state.bolt.name.lower(),
-        "door": _DOORS[state.door],
+        **door,
         "battery": answer.battery,
         "battery_low": state.battery_low,
         "alarm": state.alarm,

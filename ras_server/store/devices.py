@@ -180,6 +180,16 @@ def visible_to(
     return [row["device_id"] for row in rows]
 
 
+def every(db: Database, after: tuple[int, str], limit: int) -> list[tuple[str, str, str, int]]:
+    """Return a page of all devices: id, state, owner or nothing, creation."""
+    rows = db.all(
+        "SELECT device_id, state, coalesce(owner, '') AS owner, created FROM device"
+        " WHERE (created, device_id) > (?, ?) ORDER BY created, device_id LIMIT ?",
+        (*after, limit),
+    )
+    return [(row["device_id"], row["state"], row["owner"], row["created"]) for row in rows]
+
+
 def give_uid(db: Database, device_id: str, uid: int) -> bool:
     """Reserve a user account ID for ever; False if the lock had it before."""
     return bool(db.execute("INSERT OR IGNORE INTO given_uid VALUES (?, ?)", (device_id, uid)))
