@@ -1,0 +1,381 @@
+"""Advertisements, and what a gateway believes of them."""
+
+from itertools import pairwise
+from random import Random
+
+from hypothesis import given, strategies as st
+import pytest
+
+from igrs_codec.bsld import advert
+from igrs_codec.bsld.frame import Bolt, Door, LockState
+from igrs_codec.bsld.keys import advert_key
+from igrs_codec.bsld.tracker import Tracker, Verdict, Want, clock_agrees
+from igrs_codec.errors import AdvertError, DeviceIdError, KeyMaterialError
+from tests.codec.parts import DEVICE, K_D, NOW, states, u16
+
+K_ADV = advert_key(K_D, DEVICE, 1)
+K_ADV_2 = advert_key(K_D, DEVICE, 2)
+LOCKED = LockState(bolt=Bolt.LOCKED, door=Door.CLOSED)
+UNLOCKED = LockState(bolt=Bolt.UNLOCKED, door=Door.CLOSED)
+NO_CLOCK = LockState(bolt=Bolt.LOCKED, door=Door.CLOSED, clock_unset=True)
+
+
+def data(
+    state: LockState = LOCKED, counter: int = 1, time: int | None = NOW, *, gen: int = 1
+) -> bytes:
+    """Return service data of the made-up lock."""
+    k_adv = K_ADV if gen == 1 else K_ADV_2
+    return advert.encode(k_adv, DEVICE, gen, state=state, battery=90, counter=counter, time=time)
+
+
+@given(states, st.integers(0, 100), u16, st.integers(NOW, 2**32 - 1))
+def test_round_trip(state: LockState, battery: int, counter: int, time: int) -> None:
+    """The household reads what the lock says."""
+    sent = advert.encode(
+        K_ADV,
+        DEVICE,
+        1,
+        state=state,
+        battery=battery,
+        counter=counter,
+        time=None if state.clock_unset else time,
+    )
+    read = advert.decode(K_ADV, DEVICE, sent, time)
+
+    assert read is not None
+    assert read[:4] == (1, state, battery, counter)
+
+
+@pytest.mark.parametrize("offset", [-64, -1, 0, 63, 127, 128 + 47])
+def test_receivers_clock(offset: int) -> None:
+    """One bucket ahead and two behind are looked at."""
+    assert advert.decode(K_ADV, DEVICE, data(), NOW + offset) is not None
+
+
+@pytest.mark.parametrize("offset", [-64 - 16 - 1, 256])
+def test_life_of_a_recorded_advert(offset: int) -> None:
+    """After 256 s at the latest nobody believes it any more."""
+    assert advert.decode(K_ADV, DEVICE, data(), NOW + offset) is None
+
+
+def believed(service_data: bytes) -> advert.AdvertState | None:
+    """Return what a receiver believes of anything."""
+    try:
+        return advert.decode(K_ADV, DEVICE, service_data, NOW)
+    except AdvertError:
+        return None
+
+
+def test_every_flipped_bit() -> None:
+    """One or two bits off, another lock or another key: refused."""
+    sent = int.from_bytes(data())
+    for first in range(80):
+        for second in range(first, 80):
+            flipped = (sent ^ (1 << first | 1 << second)).to_bytes(10)
+            assert believed(flipped) is None
+    assert advert.decode(K_ADV, bytes(6), data(), NOW) is None
+    assert advert.decode(K_ADV_2, DEVICE, data(), NOW) is None
+
+
+def test_what_does_not_fit_together() -> None:
+    """Bucket 0 without the clock bit, bolt 7 and battery 101 are implausible."""
+    set_state = advert.encode(K_ADV, DEVICE, 1, state=LOCKED, battery=90, counter=1, time=1)
+
+    assert advert.decode(K_ADV, DEVICE, set_state, NOW) is None
+    for plain in (bytes((0x0F, 90, 0, 1)), bytes((0x09, 101, 0, 1)), bytes((0x89, 90, 0, 1))):
+        bucket = advert.bucket_of(NOW).to_bytes(4)
+        mic = advert._mic(K_ADV, DEVICE, b"\x11", plain, bucket)
+        forged = b"\x11" + advert._pad(K_ADV, DEVICE, mic, bucket, plain) + mic
+        assert advert.decode(K_ADV, DEVICE, forged, NOW) is None
+
+
+def test_nothing_can_be_compared() -> None:
+    """Two contents of one bucket have nothing but the first byte in common."""
+    sent = [data(state, counter) for counter, state in enumerate([LOCKED, UNLOCKED] * 20)]
+
+    for place in range(1, 10):
+        assert len({one[place] for one in sent}) > 20
+    assert len(set(sent)) == 40
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"gen": 0},
+        {"gen": 16},
+        {"battery": 101},
+        {"counter": 65536},
+        {"time": 2**32},
+        {"time": None},
+        {"battery": -1},
+        {"state": NO_CLOCK},
+    ],
+    ids=str,
+)
+def test_what_cannot_be_advertised(fields: dict[str, int | LockState]) -> None:
+    """Fields that do not fit, or that contradict each other."""
+    good = {"gen": 1, "state": LOCKED, "battery": 90, "counter": 1, "time": NOW} | fields
+    gen = good.pop("gen")
+
+    with pytest.raises(AdvertError):
+        advert.encode(K_ADV, DEVICE, gen, **good)  # type: ignore[arg-type]
+
+
+def test_sizes() -> None:
+    """Ten bytes, version 1, a key of 16 bytes."""
+    for wrong in (b"", data()[:-1], data() + b"\x00", b"\x21" + data()[1:]):
+        with pytest.raises(AdvertError):
+            advert.decode(K_ADV, DEVICE, wrong, NOW)
+        with pytest.raises(AdvertError):
+            advert.adv_ind(wrong)
+    with pytest.raises(KeyMaterialError):
+        advert.decode(K_ADV[:-1], DEVICE, data(), NOW)
+    with pytest.raises(AdvertError):
+        advert.decode(K_ADV, DEVICE, b"\x10" + bytes(9), NOW)
+
+
+@pytest.mark.parametrize("window_open", [True, False])
+@pytest.mark.parametrize("clock_unset", [True, False])
+def test_unowned(*, window_open: bool, clock_unset: bool) -> None:
+    """An unowned lock says in clear what discovery needs."""
+    sent = advert.unowned(
+        window_open=window_open, clock_unset=clock_unset, model=0x0102, random=b"abcde"
+    )
+
+    assert advert.parse_unowned(sent) == (window_open, clock_unset, 0x0102, b"abcde")
+    with pytest.raises(AdvertError):
+        advert.parse_unowned(data())
+    with pytest.raises(AdvertError):
+        advert.unowned(window_open=True, clock_unset=True, model=1, random=b"abcd")
+
+
+def test_reports() -> None:
+    """Both reports fit into 31 bytes; the name is made of the device id."""
+    assert len(advert.adv_ind(data())) == 31
+    assert advert.scan_response(DEVICE) == b"\x12\x09BSLD-A1B2C3D4E5F6"
+    with pytest.raises(DeviceIdError):
+        advert.scan_response(bytes(5))
+
+
+@pytest.fixture
+def tracker() -> Tracker:
+    """Return a tracker with the key of generation 1."""
+    return Tracker(DEVICE, {1: K_ADV})
+
+
+def see(tracker: Tracker, sent: bytes, now: float = NOW, *, confirmed: bool = True) -> Verdict:
+    """Show an advert to a tracker and return its verdict."""
+    return tracker.observe(sent, now, clock_confirmed=confirmed).verdict
+
+
+def test_heartbeat(tracker: Tracker) -> None:
+    """An equal advert is accepted again; after 300 s without one the lock is gone."""
+    assert not tracker.available(NOW)
+    assert see(tracker, data()) is Verdict.ACCEPTED
+    assert see(tracker, data(), NOW + 60) is Verdict.ACCEPTED
+
+    assert tracker.available(NOW + 360)
+    assert not tracker.available(NOW + 361)
+
+
+def test_order(tracker: Tracker) -> None:
+    """Neither an older counter nor an older bucket of the same counter comes after."""
+    later = data(UNLOCKED, 2, NOW + 64)
+    assert see(tracker, later, NOW + 64) is Verdict.ACCEPTED
+
+    assert see(tracker, data(LOCKED, 1), NOW + 64) is Verdict.OLD
+    assert see(tracker, data(LOCKED, 2, NOW), NOW + 64) is Verdict.OLD
+    assert tracker.bolt is Bolt.UNLOCKED
+
+
+def test_memory_ends(tracker: Tracker) -> None:
+    """After 300 s the counter is forgotten: a lock that was reset comes back."""
+    assert see(tracker, data(LOCKED, 500)) is Verdict.ACCEPTED
+
+    assert see(tracker, data(LOCKED, 3, NOW + 301), NOW + 301) is Verdict.ACCEPTED
+
+
+def test_answers_and_adverts_have_one_order(tracker: Tracker) -> None:
+    """A session answer is older than a later advert, and the other way round."""
+    assert tracker.answered(1, UNLOCKED, 90, 5, time=NOW, now=NOW)
+    assert see(tracker, data(LOCKED, 4)) is Verdict.OLD
+    assert see(tracker, data(LOCKED, 6)) is Verdict.ACCEPTED
+
+    assert not tracker.answered(1, UNLOCKED, 90, 5, time=NOW, now=NOW + 1)
+    assert tracker.bolt is Bolt.LOCKED
+
+
+def test_answers_without_clock(tracker: Tracker) -> None:
+    """While the clock is unset an answer has the bucket of the last accepted state."""
+    assert tracker.answered(1, NO_CLOCK, 90, 5, time=7, now=NOW)
+    assert tracker.shown is not None
+    assert tracker.shown.bucket == 0
+    see(tracker, data(LOCKED, 6))
+
+    assert tracker.answered(1, NO_CLOCK, 90, 6, time=7, now=NOW)
+    assert tracker.shown.bucket == advert.bucket_of(NOW)
+
+
+def test_doubt(tracker: Tracker) -> None:
+    """After an operation without answer the bolt is unknown until something is accepted."""
+    see(tracker, data())
+    tracker.doubt()
+    assert tracker.bolt is Bolt.UNKNOWN
+
+    see(tracker, data(counter=0))
+    assert tracker.in_doubt
+    see(tracker, data())
+    assert (tracker.bolt, tracker.in_doubt) == (Bolt.LOCKED, False)
+
+
+def test_nothing_known(tracker: Tracker) -> None:
+    """Before anything was accepted the bolt is unknown and nothing is due."""
+    assert (tracker.bolt, tracker.shown, tracker.wants(NOW)) == (Bolt.UNKNOWN, None, None)
+
+
+def test_foreign_and_unowned(tracker: Tracker) -> None:
+    """Plain adverts never touch the state."""
+    see(tracker, data())
+    plain = advert.unowned(window_open=True, clock_unset=False, model=1, random=bytes(5))
+
+    assert see(tracker, b"\x21" + bytes(9)) is Verdict.FOREIGN
+    assert see(tracker, b"") is Verdict.FOREIGN
+    assert see(tracker, plain) is Verdict.UNOWNED
+    assert tracker.bolt is Bolt.LOCKED
+
+
+def test_keys_of_a_new_generation(tracker: Tracker) -> None:
+    """Keys are asked for at most every 300 s, and a newer generation retires the older."""
+    assert see(tracker, data(gen=2)) is Verdict.UNKNOWN_GENERATION
+    assert tracker.wants(NOW) is Want.KEYS
+    tracker.asked(Want.KEYS, NOW)
+    assert tracker.wants(NOW + 299) is None
+    assert tracker.wants(NOW + 300) is Want.KEYS
+
+    tracker.set_keys({1: K_ADV, 2: K_ADV_2})
+    assert tracker.wants(NOW + 300) is None
+    assert see(tracker, data(gen=2)) is Verdict.ACCEPTED
+    assert set(tracker.keys) == {2}
+    assert see(tracker, data(counter=9)) is Verdict.UNKNOWN_GENERATION
+
+
+def test_generation_wraps() -> None:
+    """Generation 1 comes after 15."""
+    tracker = Tracker(DEVICE, {15: K_ADV_2, 1: K_ADV})
+    see(tracker, data())
+
+    assert set(tracker.keys) == {1}
+
+
+def test_clock_unset(tracker: Tracker) -> None:
+    """Bucket 0 changes nothing but asks for the time, at most every 300 s."""
+    see(tracker, data())
+    assert see(tracker, data(NO_CLOCK, 7, None)) is Verdict.CLOCK_UNSET
+    assert (tracker.bolt, tracker.wants(NOW)) == (Bolt.LOCKED, Want.TIME)
+
+    tracker.asked(Want.TIME, NOW)
+    assert tracker.wants(NOW + 299) is None
+    assert tracker.wants(NOW + 300) is Want.TIME
+    assert see(tracker, data(counter=8)) is Verdict.ACCEPTED
+    assert tracker.wants(NOW + 301) is None
+
+
+def test_a_hello_with_clock_outweighs_bucket_0(tracker: Tracker) -> None:
+    """For six hours after it such adverts are taken for replays."""
+    see(tracker, data(NO_CLOCK, 7, None))
+    tracker.hello_seen(clock_set=False, now=NOW)
+    assert tracker.wants(NOW) is Want.TIME
+    tracker.hello_seen(clock_set=True, now=NOW)
+    assert tracker.wants(NOW) is None
+
+    see(tracker, data(NO_CLOCK, 7, None), NOW + 6 * 3600 - 1)
+    assert tracker.wants(NOW + 6 * 3600 - 1) is not Want.TIME
+    see(tracker, data(NO_CLOCK, 7, None), NOW + 6 * 3600)
+    assert tracker.wants(NOW + 6 * 3600) is Want.TIME
+
+
+def test_unconfirmed_clock(tracker: Tracker) -> None:
+    """With a doubtful own clock adverts only ask for a connection."""
+    assert see(tracker, data(), confirmed=False) is Verdict.UNCONFIRMED
+    assert (tracker.shown, tracker.wants(NOW)) == (None, Want.STATE)
+
+    tracker.asked(Want.STATE, NOW)
+    assert tracker.wants(NOW + 299) is None
+    assert tracker.answered(1, LOCKED, 90, 1, time=NOW, now=NOW)
+    assert tracker.wants(NOW + 300) is None
+
+
+def test_heard_but_never_accepted(tracker: Tracker) -> None:
+    """After 300 s connect once, then every 10 min, doubling to 6 h."""
+    noise = b"\x11" + bytes(9)
+    attempts = []
+    for second in range(0, 200_000, 10):
+        see(tracker, noise, NOW + second)
+        if tracker.wants(NOW + second) is Want.STATE:
+            tracker.asked(Want.STATE, NOW + second)
+            attempts.append(second)
+
+    gaps = [b - a for a, b in pairwise(attempts)]
+    assert attempts[0] == 300
+    assert gaps == [600, 1200, 2400, 4800, 9600, 19200] + [21600] * (len(gaps) - 6)
+    see(tracker, data(time=NOW + 200_000), NOW + 200_000)
+    assert tracker.wants(NOW + 200_000) is None
+
+
+def test_a_lock_that_is_not_heard_is_left_alone(tracker: Tracker) -> None:
+    """Nobody connects to a lock that is out of range."""
+    see(tracker, b"\x11" + bytes(9))
+
+    assert tracker.wants(NOW + 1000) is None
+
+
+def test_flood(tracker: Tracker) -> None:
+    """Under a flood ten adverts per second are looked at, and one alarm is raised."""
+    random = Random(1)  # noqa: S311 - repeatable tests
+    alarms, verdicts = 0, []
+    for second in range(120):
+        for part in range(20):
+            sighting = tracker.observe(
+                b"\x11" + random.randbytes(9), NOW + second + part / 20, clock_confirmed=True
+            )
+            alarms += sighting.spoofing
+            verdicts.append(sighting.verdict)
+
+    assert alarms == 1
+    last = verdicts[-20:]
+    assert last.count(Verdict.REFUSED) == 10
+    assert last.count(Verdict.LIMITED) == 10
+
+
+def test_genuine_adverts_in_a_flood(tracker: Tracker) -> None:
+    """Three forged ones per second for 30 min: every genuine one counts, one alarm."""
+    random = Random(2)  # noqa: S311 - repeatable tests
+    alarms = accepted = 0
+    for second in range(1800):
+        now = NOW + second
+        for part in (0.1, 0.2, 0.3):
+            sighting = tracker.observe(
+                b"\x11" + random.randbytes(9), now + part, clock_confirmed=True
+            )
+            alarms += sighting.spoofing
+        accepted += see(tracker, data(counter=second, time=now), now + 0.5) is Verdict.ACCEPTED
+
+    assert (alarms, accepted) == (1, 1800)
+
+
+def test_the_alarm_comes_back(tracker: Tracker) -> None:
+    """A second flood after a quiet minute is a second alarm."""
+    noise = b"\x11" + bytes(9)
+    alarms = 0
+    for start in (0, 1000):
+        for n in range(70):
+            sighting = tracker.observe(noise, NOW + start + n / 10, clock_confirmed=True)
+            alarms += sighting.spoofing
+
+    assert alarms == 2
+
+
+def test_clock_agrees() -> None:
+    """A minute off is near enough."""
+    assert clock_agrees(NOW, NOW + 60)
+    assert not clock_agrees(NOW, NOW - 60.5)
