@@ -249,7 +249,7 @@ def title(step: object) -> str:
 
 
 FAILURES: Final = (
-    *(CheckError, SetUpError, TimeoutError),
+    *(CheckError, SetUpError, TimeoutError, LookupError),
     *(owner.RefusedError, home_assistant.RefusedError),
 )
 
@@ -273,7 +273,7 @@ async def run_checks(home: Home, ready_after: float) -> bool:
         try:
             await step(check)
         except FAILURES as err:
-            result, held = f"FAILED: {err or type(err).__name__}", False
+            result, held = f"FAILED: {type(err).__name__} {err}", False
         else:
             result = "ok"
         print(f"{title(step):66} {time.monotonic() - started:7.2f} s  {result}", flush=True)
