@@ -8,7 +8,7 @@ import asyncio
 from typing import Final
 
 from homeassistant.components import bluetooth
-from homeassistant.config_entries import UpdateListenerType
+from homeassistant.config_entries import ConfigEntryState, UpdateListenerType
 from homeassistant.const import CONF_URL, Platform
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import ConfigEntryAuthFailed, ConfigEntryNotReady
@@ -53,7 +53,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: IgrsConfigEntry) -> bool
     gateway.async_start()
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     entry.async_on_unload(entry.add_update_listener(_follow(entry)))
-    _rediscover(hass)
+    entry.async_on_unload(entry.async_on_state_change(lambda: _rediscover(hass, entry)))
     return True
 
 
@@ -77,8 +77,13 @@ async def _async_check(entry: IgrsConfigEntry, ras: GatewayClient, memory: Memor
 
 
 @callback
-def _rediscover(hass: HomeAssistant) -> None:
-    """Have the locks that are in sight already discovered: each is announced only once."""
+def _rediscover(hass: HomeAssistant, entry: IgrsConfigEntry) -> None:
+    """Have the locks that are in sight already discovered, now that there is a home for them.
+
+    Each is announced only once.
+    """
+    if entry.state is not ConfigEntryState.LOADED:
+        return
     for info in bluetooth.async_discovered_service_info(hass, connectable=True):
         if SERVICE_UUID in info.service_data:
             bluetooth.async_rediscover_address(hass, info.address)
