@@ -85,7 +85,7 @@ def _user_add(asked: Arguments) -> int:
     )
     if len(password) < 8:  # noqa: PLR2004 - with a second factor
         raise CommandError("the password must have at least 8 characters")
-    from .account.scram import verifier_of  # noqa: PLC0415 - see _serve
+    from .account.sasl import verifier_of  # noqa: PLC0415 - see _serve
 
     account = {"type": "phone" if asked.account.startswith("+") else "email"}
     user = _call(

@@ -23,6 +23,7 @@ _DEPTH: Final = 16  # of JSON
 _TIME_TOLERANCE: Final = 60  # seconds
 REQUEST_TIMEOUT: Final = 25  # seconds
 MID_PATTERN: Final = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 _READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _HEADERS: Final = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
@@ -180,16 +181,24 @@ def parse(raw: bytes) -> dict[str, Any]:
         raise RasError(Code.MALFORMED, "The body is not JSON") from None
     if not isinstance(value, dict):
         raise RasError(Code.MALFORMED, "The body is not a JSON object")
-    if _too_deep(value, _DEPTH):
-        raise RasError(Code.MALFORMED, "The body is nested too deeply")
+    _check(value, _DEPTH)
     return value
 
 
-def _too_deep(value: object, left: int) -> bool:
-    if not isinstance(value, dict | list):
-        return False
-    children = value.values() if isinstance(value, dict) else value
-    return left == 0 or any(_too_deep(child, left - 1) for child in children)
+def _check(value: object, levels: int) -> None:
+    """Refuse control characters, which the audit cannot hold, and too many levels."""
+    if isinstance(value, str):
+        if _CONTROL.search(value):
+            raise RasError(Code.MALFORMED, "The body contains a control character")
+    elif isinstance(value, dict | list):
+        if levels == 0:
+            raise RasError(Code.MALFORMED, f"The body has more than {_DEPTH} levels")
+        if isinstance(value, dict):
+            for name in value:
+                _check(name, levels)
+            value = list(value.values())
+        for each in value:
+            _check(each, levels - 1)
 
 
 @web.middleware

@@ -7,7 +7,7 @@ from aiohttp.typedefs import Handler
 
 from ..errors import Code, RasError
 from ..keys import PRINCIPAL, now
-from ..principal import ACCESS, Kind, Principal, require_user_fresh
+from ..principal import ACCESS, Access, Kind, Principal, require_user_fresh
 from .sessions import SESSIONS
 
 ADMINISTRATOR = Principal(kind=Kind.ADMIN, user_id="", gateway_id="", session_id="", login_at=0)
@@ -19,19 +19,29 @@ async def authenticate(request: web.Request, handler: Handler) -> web.StreamResp
     if (problem := request.match_info.http_exception) is not None:
         raise problem
     access = ACCESS[request.match_info.handler]
-    principal = _caller(request)
+    try:
+        principal = _caller(request)
+    except RasError:
+        if access.kinds and access.kinds != {Kind.ADMIN}:
+            raise
+        principal = None  # a login with an old token at hand is a login
     if principal is not None:
         request[PRINCIPAL] = principal
     if access.kinds:
-        if principal is None:
-            raise RasError(Code.TOKEN_INVALID, "A token is needed")
-        if principal.kind not in access.kinds:
-            if access.kinds == {Kind.ADMIN}:
-                raise RasError(Code.UNKNOWN, "There is no such resource")
-            raise RasError(Code.NOT_PERMITTED, f"Not for a {principal.kind}")
-        if access.fresh:
-            require_user_fresh(principal, now(request.app))
+        _require(access, principal, now(request.app))
     return await handler(request)
+
+
+def _require(access: Access, principal: Principal | None, at: int) -> None:
+    """Refuse a caller a handler is not open to; what is the administrator's does not exist."""
+    if access.kinds == {Kind.ADMIN} and principal is not ADMINISTRATOR:
+        raise RasError(Code.UNKNOWN, "There is no such resource")
+    if principal is None:
+        raise RasError(Code.TOKEN_INVALID, "A token is needed")
+    if principal.kind not in access.kinds:
+        raise RasError(Code.NOT_PERMITTED, f"Not for a {principal.kind}")
+    if access.fresh:
+        require_user_fresh(principal, at)
 
 
 def _caller(request: web.Request) -> Principal | None:

@@ -13,7 +13,7 @@ from base64 import b64encode
 from dataclasses import dataclass
 from enum import Enum, auto
 import hmac
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
 import probatio
@@ -30,6 +30,9 @@ from . import codes, names, scram
 from .delivery import DELIVER
 from .sessions import SESSIONS, hash_token
 from .tries import TRIES
+
+if TYPE_CHECKING:
+    from .sasl import Exchange
 
 LIFE: Final = 120  # seconds after the last step
 _AT_ONCE: Final = 1000  # logins
@@ -80,7 +83,7 @@ class Stage(Enum):
 class Login:
     """A login on its way; `user` is None for an unknown account."""
 
-    exchange: scram.Exchange
+    exchange: Exchange
     name: str
     user: User | None
     trusted: bool
@@ -101,6 +104,8 @@ LOGINS: Final[web.AppKey[dict[str, Login]]] = web.AppKey("logins")
 @public
 async def start(request: web.Request) -> web.Response:
     """Answer the client's first message with a challenge."""
+    from .sasl import Exchange  # noqa: PLC0415 - loaded by the first login, see there
+
     app, at, asked = request.app, now(request.app), body(request, _START)
     if asked["mechanism"] != scram.MECHANISM:
         raise _malformed("/mechanism", f"only {scram.MECHANISM}")
@@ -116,7 +121,7 @@ async def start(request: web.Request) -> web.Response:
         return scram.Verifier.unsealed(app[VAULT], user.user_id, user.scram)
 
     try:
-        exchange = scram.Exchange(_text(asked["initial"], "/initial"), verifier)
+        exchange = Exchange(_text(asked["initial"], "/initial"), verifier)
     except scram.ScramError:
         raise _malformed("/initial", "not a first message of SCRAM") from None
     token = asked.get("trust_token")

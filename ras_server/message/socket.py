@@ -14,7 +14,7 @@ import probatio
 from .. import fields, rate
 from ..account.sessions import SESSIONS
 from ..application.audit import AUDIT
-from ..errors import RasError
+from ..errors import Code, RasError
 from ..health import VERSION
 from ..keys import CLOCK, DATABASE, PRINCIPAL, SETTINGS, now
 from ..principal import Kind, Principal, public
@@ -61,6 +61,8 @@ class CloseError(Exception):
 @long_lived
 async def push(request: web.Request) -> web.WebSocketResponse:
     """Hold a push connection."""
+    if "Authorization" in request.headers and PRINCIPAL not in request:
+        raise RasError(Code.TOKEN_INVALID, "The token is expired, revoked or unknown")
     socket = web.WebSocketResponse(
         protocols=("rump.v1",), max_msg_size=2 * MESSAGE_SIZE, compress=False
     )

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from aiohttp import web
+from aiohttp import WSServerHandshakeError, web
 import pytest
 
 from ras_server.errors import Code, RasError
@@ -75,6 +75,17 @@ async def test_without_token(client: Client, first: dict[str, Any], code: int) -
         await socket.hear()
         await socket.say(**first)
         assert await socket.closed() == code
+
+
+async def test_expired_token(gateway: Client, clock: MovableClock) -> None:
+    """A token that has expired is refused before the connection is made."""
+    clock.move(900)
+
+    with pytest.raises(WSServerHandshakeError) as refused:
+        async with connected(gateway):
+            pass
+
+    assert refused.value.status == 401
 
 
 @pytest.mark.parametrize(

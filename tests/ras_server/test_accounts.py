@@ -1,0 +1,380 @@
+"""User registration (clause 7.1), the profile, the reset of a password, gateways (6.4)."""
+
+from typing import Any
+
+from aiohttp import web
+import pytest
+
+from ras_server.keys import DATABASE, VAULT
+from ras_server.store import accounts
+from ras_server.store.accounts import Account
+from ras_server.vault import Vault, VaultError
+from tests.ras_server.client import PASSWORD, Client, verifier
+from tests.ras_server.conftest import MovableClock
+
+ANNA = "anna@example.org"
+BORIS = "+491701234567"
+
+
+async def test_register(client: Client) -> None:
+    """A verified account becomes a user, whose second factor is that account."""
+    answer = await client.register(ANNA)
+
+    assert (answer.http, answer.code) == (201, 0)
+    assert answer.data["user_id"].startswith("u-")
+    assert answer.data["account"] == {"type": "email", "value": ANNA}
+    assert answer.data["second_factor"] == ["email"]
+
+
+async def test_register_twice(client: Client) -> None:
+    """That an account is registered is told only to who owns it."""
+    await client.register(ANNA)
+    again = await client.register(ANNA)
+
+    assert (again.http, again.code) == (409, 1002)
+
+
+@pytest.mark.parametrize(
+    ("type_", "value"),
+    [
+        ("email", "anna"),
+        ("email", "anna@example"),
+        ("email", "anna@example.org\n"),
+        ("email", "anna b@example.org"),
+        ("email", "anna@b@example.org"),
+        ("email", f"{'a' * 65}@example.org"),
+        ("email", f"a@{'b' * 62}.{'c' * 62}.{'d' * 62}.{'e' * 62}.org"),
+        ("email", "\u202eanna@example.org"),
+        ("email", BORIS),
+        ("phone", "01701234567"),
+        ("phone", "+49 170 1234567"),
+        ("phone", "+491701234567890123"),
+        ("phone", "+0123456789"),
+        ("phone", ANNA),
+    ],
+)
+async def test_malformed_account(client: Client, type_: str, value: str) -> None:
+    """What is neither a phone number in E.164 nor a plain e-mail address is refused."""
+    account = {"type": type_, "value": value}
+    answer = await client.post(
+        "/v1/users/verification", {"account": account, "purpose": "register"}
+    )
+
+    assert answer.http == 400
+    assert answer.code in (1001, 4001)  # control characters do not get as far as the account
+
+
+async def test_three_codes_an_hour(client: Client, clock: MovableClock) -> None:
+    """An account is sent three codes an hour, and no more."""
+    body = {"account": {"type": "email", "value": ANNA}, "purpose": "register"}
+    sent = [await client.post("/v1/users/verification", body) for _ in range(4)]
+    clock.move(3601)
+    later = await client.post("/v1/users/verification", body)
+
+    assert [each.code for each in sent] == [0, 0, 0, 5003]
+    assert sent[3].data["retry_after"] == int(sent[3].headers["Retry-After"])
+    assert later.code == 0
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param({"verification_code": "000000"}, id="code"),
+        pytest.param({"verification_id": "v-unknown"}, id="id"),
+        pytest.param({"account": {"type": "email", "value": "b@example.org"}}, id="account"),
+    ],
+)
+async def test_wrong_verification(client: Client, change: dict[str, Any]) -> None:
+    """A code holds for its own request and its own account."""
+    proved = await client.verified(ANNA)
+    rest = {"display_name": "Anna", "scram": verifier(PASSWORD)}
+    wrong = await client.post("/v1/users/register", proved | rest | change)
+    right = await client.post("/v1/users/register", proved | rest)
+
+    assert (wrong.http, wrong.code) == (403, 1003)
+    assert right.http == 201
+
+
+async def test_purpose_of_a_code(client: Client) -> None:
+    """A code for registration resets no password."""
+    await client.register(ANNA)
+    proved = await client.verified(ANNA, "register")
+
+    answer = await client.post("/v1/users/reset", proved | {"scram": verifier(PASSWORD)})
+
+    assert answer.code == 1003
+
+
+async def test_code_expires(client: Client, clock: MovableClock) -> None:
+    """A code is good for ten minutes."""
+    proved = await client.verified(ANNA)
+    clock.move(600)
+    rest = {"display_name": "Anna", "scram": verifier(PASSWORD)}
+
+    assert (await client.post("/v1/users/register", proved | rest)).code == 1003
+
+
+async def test_code_works_once(client: Client) -> None:
+    """A code that was used is worthless."""
+    proved = await client.verified(ANNA)
+    rest = {"display_name": "Anna", "scram": verifier(PASSWORD)}
+    await client.post("/v1/users/register", proved | rest)
+
+    assert (await client.post("/v1/users/register", proved | rest)).code == 1003
+
+
+async def test_guessing_a_code(client: Client, clock: MovableClock) -> None:
+    """After five wrong codes even the right one has to wait."""
+    proved = await client.verified(ANNA)
+    rest = {"display_name": "Anna", "scram": verifier(PASSWORD)}
+    for guess in range(5):
+        wrong = {"verification_code": f"x{guess}"}
+        await client.post("/v1/users/register", proved | rest | wrong)
+    locked = await client.post("/v1/users/register", proved | rest)
+    clock.move(60)
+
+    assert (locked.http, locked.code) == (429, 1006)
+    assert (await client.post("/v1/users/register", proved | rest)).http == 201
+
+
+@pytest.mark.parametrize(
+    ("change", "pointer"),
+    [
+        pytest.param({"display_name": ""}, "/display_name", id="no name"),
+        pytest.param({"display_name": "x" * 101}, "/display_name", id="long name"),
+        pytest.param({"locale": "de\n"}, "/locale", id="locale"),
+        pytest.param({"scram": {"iterations": 4096}}, "/scram/iterations", id="few iterations"),
+        pytest.param({"scram": {"iterations": 10**8}}, "/scram/iterations", id="many iterations"),
+        pytest.param({"scram": {"iterations": True}}, "/scram/iterations", id="boolean"),
+        pytest.param({"scram": {"salt": "AAAA"}}, "/scram/salt", id="short salt"),
+        pytest.param({"scram": {"stored_key": "AAAA"}}, "/scram/stored_key", id="short key"),
+        pytest.param({"scram": {"server_key": "?"}}, "/scram/server_key", id="no base64"),
+        pytest.param({"scram": {"mechanism": "SCRAM-SHA-1"}}, "/scram/mechanism", id="mechanism"),
+    ],
+)
+async def test_malformed_registration(client: Client, change: dict[str, Any], pointer: str) -> None:
+    """What is wrong with a registration is said with the place where it is."""
+    proved = await client.verified(ANNA)
+    scram = verifier(PASSWORD) | change.pop("scram", {})
+    fields = {"display_name": "Anna", "scram": scram} | change
+
+    answer = await client.post("/v1/users/register", proved | fields)
+
+    assert (answer.http, answer.code) == (400, 4001)
+    if "\n" not in str(change):
+        assert [each["pointer"] for each in answer.data["errors"]] == [pointer]
+
+
+async def test_verifier_is_sealed(client: Client, app: web.Application) -> None:
+    """The database alone opens no verifier, and a verifier fits only its own user."""
+    await client.register(ANNA)
+    user = accounts.user_of_account(app[DATABASE], Account("email", ANNA))
+    assert user is not None
+
+    opened = app[VAULT].open(user.scram, table="user", row=user.user_id, column="scram")
+    assert b"stored_key" in opened
+    with pytest.raises(VaultError):
+        app[VAULT].open(user.scram, table="user", row="u-other", column="scram")
+    with pytest.raises(VaultError):
+        Vault(bytes(32)).open(user.scram, table="user", row=user.user_id, column="scram")
+
+
+async def test_reset(client: Client) -> None:
+    """A new password ends the old one, every login, every trust and every gateway secret."""
+    await client.register(ANNA)
+    trust = (await client.log_in(ANNA, trust=True)).data["trust_token"]
+    made = await client.post("/v1/gateways", {"name": "H", "kind": "phone", "version": "1"})
+    gateway = await client.another().log_in_gateway(made.data)
+    proved = await client.verified(ANNA, "reset")
+    reset = await client.post("/v1/users/reset", proved | {"scram": verifier("a new password")})
+
+    assert reset.code == 0
+    assert (await client.get("/v1/users/me")).code == 1007
+    assert (await gateway.post(f"/v1/gateways/{gateway.gateway_id}/rotate")).code == 1007
+    refused = await client.post("/v1/auth/gateway", made.data)
+    assert (refused.http, refused.code) == (401, 1004)
+    _, old = await client.prove(ANNA)
+    _, new = await client.prove(ANNA, "a new password", trust_token=trust)
+    assert old.code == 1004
+    assert new.data["next"] == "second_factor"
+
+
+async def test_gateway_comes_back_after_reset(client: Client) -> None:
+    """After a reset the user gives his gateway a new secret, and it is the same gateway."""
+    await client.enter(ANNA)
+    gateway = await client.gateway()
+    proved = await client.verified(ANNA, "reset")
+    await client.post("/v1/users/reset", proved | {"scram": verifier(PASSWORD)})
+    await client.log_in(ANNA)
+    rotated = await client.post(f"/v1/gateways/{gateway.gateway_id}/rotate")
+    await gateway.log_in_gateway(rotated.data)
+
+    assert rotated.data["gateway_id"] == gateway.gateway_id
+
+
+async def test_reset_during_login(client: Client) -> None:
+    """A login that began with the old password is not finished after a reset."""
+    await client.register(ANNA)
+    sasl_id, _ = await client.prove(ANNA)
+    code = client.outbox.code(ANNA)
+    proved = await client.verified(ANNA, "reset")
+    await client.post("/v1/users/reset", proved | {"scram": verifier("a new password")})
+
+    body = {"sasl_id": sasl_id, "method": "email", "code": code}
+    assert (await client.post("/v1/auth/second-factor", body)).code == 1004
+
+
+async def test_reset_of_unknown_account(client: Client) -> None:
+    """That an account is unknown is told only to who owns it."""
+    proved = await client.verified(ANNA, "reset")
+    answer = await client.post("/v1/users/reset", proved | {"scram": verifier(PASSWORD)})
+
+    assert (answer.http, answer.code) == (404, 4005)
+
+
+async def test_change_profile(client: Client) -> None:
+    """A change needs the newest revision."""
+    await client.enter(ANNA)
+    changed = await client.request("PATCH", "/v1/users/me", {"rev": 1, "display_name": "Anne"})
+    late = await client.request("PATCH", "/v1/users/me", {"rev": 1, "display_name": "Anja"})
+
+    assert (changed.data["display_name"], changed.data["rev"]) == ("Anne", 2)
+    assert (late.http, late.code) == (412, 4007)
+    assert (await client.get("/v1/users/me")).data["display_name"] == "Anne"
+
+
+async def test_remove_user(client: Client) -> None:
+    """A user who leaves takes his gateways and logins along, and may come back as a new one."""
+    await client.enter(ANNA)
+    gateway = await client.gateway()
+    before = client.user_id
+    removed = await client.request("DELETE", "/v1/users/me")
+
+    assert removed.code == 0
+    assert (await client.get("/v1/users/me")).code == 1007
+    assert (await gateway.post(f"/v1/gateways/{gateway.gateway_id}/rotate")).code == 1007
+    _, proved = await client.prove(ANNA)
+    assert proved.code == 1004
+    again = await client.register(ANNA)
+    assert again.data["user_id"] != before
+
+
+async def test_remove_user_needs_fresh_login(client: Client, clock: MovableClock) -> None:
+    """Five minutes after the login the dangerous things ask for a new one."""
+    await client.enter(ANNA)
+    clock.move(301)
+    answer = await client.request("DELETE", "/v1/users/me")
+
+    assert (answer.http, answer.code) == (401, 1005)
+
+
+async def test_gateways(client: Client) -> None:
+    """A user sees his own gateways, and never a secret again."""
+    await client.enter(ANNA)
+    made = [await client.gateway(f"House {number}") for number in range(3)]
+    stranger = await client.another().enter(BORIS)
+    first = await client.get("/v1/gateways?limit=2")
+    second = await client.get(f"/v1/gateways?limit=2&cursor={first.data['next']}")
+    listed = first.data["items"] + second.data["items"]
+
+    assert {each["gateway_id"] for each in listed} == {each.gateway_id for each in made}
+    assert second.data["next"] is None
+    assert "secret" not in str(listed)
+    assert (await stranger.get("/v1/gateways")).data["items"] == []
+    assert (await stranger.get(f"/v1/gateways/{made[0].gateway_id}")).code == 4005
+
+
+@pytest.mark.parametrize(
+    ("query", "code"),
+    [("limit=0", 4001), ("limit=201", 4001), ("limit=x", 4001), ("cursor=AAAA", 4005)],
+)
+async def test_wrong_page(client: Client, query: str, code: int) -> None:
+    """A page that does not exist is refused."""
+    await client.enter(ANNA)
+
+    assert (await client.get(f"/v1/gateways?{query}")).code == code
+
+
+async def test_cursor_expires(client: Client, clock: MovableClock) -> None:
+    """A cursor lives an hour, and only on its own list."""
+    await client.enter(ANNA)
+    for _ in range(2):
+        await client.gateway()
+    cursor = (await client.get("/v1/gateways?limit=1")).data["next"]
+
+    assert (await client.get(f"/v1/gateways?cursor={cursor}")).code == 0
+    assert (await client.get(f"/v1/users/me/sessions?cursor={cursor}")).code == 4005
+    clock.move(3600)
+    await client.log_in(ANNA)
+    assert (await client.get(f"/v1/gateways?cursor={cursor}")).code == 4005
+
+
+async def test_change_gateway(client: Client) -> None:
+    """A gateway is renamed with its newest revision."""
+    await client.enter(ANNA)
+    gateway = await client.gateway()
+    path = f"/v1/gateways/{gateway.gateway_id}"
+    changed = await client.request("PATCH", path, {"rev": 1, "name": "Cabin"})
+    late = await client.request("PATCH", path, {"rev": 1, "name": "Tent"})
+
+    assert (changed.data["name"], changed.data["rev"]) == ("Cabin", 2)
+    assert late.code == 4007
+
+
+async def test_rotate(client: Client, clock: MovableClock) -> None:
+    """The old secret of a gateway works for five more minutes."""
+    await client.enter(ANNA)
+    made = await client.post("/v1/gateways", {"name": "H", "kind": "phone", "version": "1"})
+    gateway = await client.another().log_in_gateway(made.data)
+    rotated = await gateway.post(f"/v1/gateways/{gateway.gateway_id}/rotate")
+    clock.move(290)
+    early = await client.post("/v1/auth/gateway", made.data)
+    clock.move(10)
+    late = await client.post("/v1/auth/gateway", made.data)
+    new = await client.post("/v1/auth/gateway", rotated.data)
+
+    assert [each.code for each in (early, late, new)] == [0, 1004, 0]
+
+
+async def test_gateway_token(client: Client) -> None:
+    """A gateway may do what a gateway does, and nothing else; it has no refresh token."""
+    await client.enter(ANNA)
+    gateway, other = await client.gateway(), await client.gateway()
+    path = f"/v1/gateways/{gateway.gateway_id}"
+
+    assert (await gateway.post(f"{path}/rotate")).code == 0
+    for method, forbidden in (
+        ("GET", "/v1/users/me"),
+        ("GET", "/v1/gateways"),
+        ("DELETE", path),
+        ("POST", "/v1/gateways"),
+        ("POST", f"/v1/gateways/{other.gateway_id}/rotate"),
+    ):
+        answer = await gateway.request(method, forbidden)
+        assert (answer.http, answer.code) == (403, 3001), forbidden
+
+
+async def test_gateway_secret_is_guarded(client: Client) -> None:
+    """Who guesses secrets has to wait."""
+    await client.enter(ANNA)
+    gateway = await client.gateway()
+    body = {"gateway_id": gateway.gateway_id, "gateway_secret": "x"}
+    codes = [(await client.post("/v1/auth/gateway", body)).code for _ in range(6)]
+
+    assert codes == [1004] * 5 + [1006]
+
+
+async def test_remove_gateway(client: Client, clock: MovableClock) -> None:
+    """A removed gateway gets in no more; removing it needs a fresh login."""
+    await client.enter(ANNA)
+    made = await client.post("/v1/gateways", {"name": "H", "kind": "phone", "version": "1"})
+    path = f"/v1/gateways/{made.data['gateway_id']}"
+    clock.move(301)
+    stale = await client.request("DELETE", path)
+    await client.log_in(ANNA)
+    removed = await client.request("DELETE", path)
+
+    assert (stale.http, stale.code) == (401, 1005)
+    assert removed.code == 0
+    assert (await client.post("/v1/auth/gateway", made.data)).code == 1004
+    assert (await client.get(path)).code == 4005
