@@ -139,7 +139,8 @@ class Locks:
 
     def save(self, lock: Lock, record: Record) -> None:
         """Store what has changed, in one transaction; nothing is sent before."""
-        store.save(self.db, lock.stored, record)
+        if record != lock.stored:
+            store.save(self.db, lock.stored, record)
         lock.record = lock.stored = record
 
     def set_shadow(self, lock: Lock, shadow: dict[str, Any]) -> None:

@@ -47,29 +47,29 @@ def register(locks: Locks, link: Link, claim: Claim) -> Flow[dict[str, Any]]:
     that goes on with the generation that is already there.
     """
     lock = link.lock
-    if link.hello.gen != UNOWNED or (_is_ready(link) and not link.hello.pairing_window):
-        if not _is_ready(link):
-            raise RasError(Code.DEVICE_OWNED, "The lock has an owner")
-    else:
-        if not link.hello.pairing_window:
-            raise RasError(Code.WINDOW_CLOSED, "The pairing window is not open")
+    if link.hello.gen == UNOWNED and link.hello.pairing_window:
         yield from _prove(locks, link, claim)
+    elif lock.device.owner != claim.user_id or not _may_go_on(link):
+        if link.hello.gen == UNOWNED:
+            raise RasError(Code.WINDOW_CLOSED, "The pairing window is not open")
+        raise RasError(Code.DEVICE_OWNED, "The lock has an owner")
     if not link.hello.clock_set and not link.administered:
         yield from set_time(locks, link)
         link.require()
-    if not _is_active(link):
-        yield from deliver(locks, link, may_commit=True)
-    if not _is_active(link) or not all(user.synced for user in lock.record.users):
+    yield from deliver(locks, link, may_commit=True)
+    if lock.device.state not in _REGISTERED or not all(user.synced for user in lock.record.users):
         raise RasError(Code.FAILED, "The lock refuses its owner")
     return result(uid=lock.device.uid)
 
 
-def _is_ready(link: Link) -> bool:
-    return link.lock.device.state == State.READY
+_REGISTERED: Final = frozenset({State.ACTIVE, State.ROTATING})
 
 
-def _is_active(link: Link) -> bool:
-    return link.lock.device.state == State.ACTIVE
+def _may_go_on(link: Link) -> bool:
+    """Return whether the lock may have a generation that an earlier try gave it."""
+    if link.hello.gen == UNOWNED:
+        return link.lock.device.state == State.READY
+    return any(key.gen == link.hello.gen for key in link.lock.record.keys)
 
 
 def _prove(locks: Locks, link: Link, claim: Claim) -> Flow[None]:
