@@ -123,13 +123,14 @@ class Carrier:
         self._observer = observer
         self._hellos = HelloMemory()
         self._queue = asyncio.Lock()
+        self._operations = 0  # that run or wait; what only reads does not count
         self._conversation: Conversation | None = None
         self._lingering: asyncio.Task[None] | None = None
         self._refusal: RasError | None = None
 
     async def async_operate(self, operation: Operation) -> None:
         """Lock, unlock or open, and wait for the end of the movement; or raise LockError."""
-        async with self._turn():
+        async with self._turn(operates=True):
             result: Answered | Moved = await self._async_say(lambda it: it.async_operate(operation))
             if result.status is Status.OK and result.state and result.state.bolt in _MOVING:
                 result = await self._async_say(Conversation.async_moved, tries=1)
@@ -151,9 +152,9 @@ class Carrier:
 
         The RAS makes all packets, under a HELLO that is its own (project profile, ras_api 5.1).
         """
-        if self._queue.locked():
+        if self._operations:
             raise LockError(Reason.BUSY)
-        async with self._turn():
+        async with self._turn(operates=True):
             await accept()
             await self._async_hang_up()
             conversation = await self._async_open()
@@ -191,9 +192,10 @@ class Carrier:
         await self._async_hang_up()
 
     @asynccontextmanager
-    async def _turn(self) -> AsyncGenerator[None]:
+    async def _turn(self, *, operates: bool = False) -> AsyncGenerator[None]:
         """Wait for a turn, and let nothing but LockError and RasError out."""
         late = LockError(Reason.BUSY)
+        self._operations += operates
         try:
             async with asyncio.timeout(DEADLINE), self._queue:
                 await self._async_stop_lingering()
@@ -210,6 +212,8 @@ class Carrier:
             raise self._explained(err.failed) from err
         except TimeoutError as err:
             raise late from err
+        finally:
+            self._operations -= operates
 
     async def _async_say[T](
         self, say: Callable[[Conversation], Awaitable[T]], *, tries: int = _TRIES

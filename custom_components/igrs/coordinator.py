@@ -29,7 +29,7 @@ from .ras_errors import RasError
 from .storage import Memory
 
 if TYPE_CHECKING:
-    from .gateway import IgrsConfigEntry
+    from .gateway import Gateway, IgrsConfigEntry
 
 RECORDS_DELAY: Final = 10  # seconds from a change seen from outside until its record is read
 HEARD_FOR: Final = 60  # seconds that an advert is good for routing
@@ -79,8 +79,6 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
         self.last_update_success = False
         self._ras = ras
         self._file = memory
-        self._online = False
-        self._clock_confirmed = False
         self._tracker = Tracker(device_id_from_text(self.device_id), self.memory.k_adv)
         self._carrier = Carrier(
             hass,
@@ -109,6 +107,10 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
         }
         self._record_listeners: set[Callable[[Record, str | None], None]] = set()
         self._known_listeners: list[CALLBACK_TYPE] = []
+
+    @property
+    def _gateway(self) -> Gateway:
+        return self.config_entry.runtime_data
 
     # What the entities use
 
@@ -175,20 +177,12 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
         await self._carrier.async_close()
 
     @callback
-    def async_ras_ready(self, *, clock_confirmed: bool) -> None:
-        """Use the RAS, which is there again: its clock, its frames, its tickets."""
-        if clock_confirmed:
-            self.clock_agreed()
-        self.async_renew_soon()
-
-    @callback
-    def async_tick(self, *, online: bool) -> None:
+    def async_tick(self) -> None:
         """Do what is due."""
-        self._online = online
         tickets = self.memory.tickets.values()
         now = time.time()
         old = all(ticket.issued + RENEW_AFTER < now for ticket in tickets)
-        if online and old and now - self._renewed_at > ASK_INTERVAL:
+        if self._gateway.online and old and now - self._renewed_at > ASK_INTERVAL:
             self.async_renew_soon()
         self._attend()
 
@@ -236,7 +230,7 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
     # What the lock shows
 
     @callback
-    def _hear_again(self) -> None:
+    def async_hear_again(self) -> None:
         """Judge the last advert anew: Home Assistant does not repeat one that is unchanged."""
         info = bluetooth.async_last_service_info(self.hass, self.address, connectable=False)
         if info is not None:
@@ -251,7 +245,7 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
             return
         now = time.time()
         before = self._tracker.shown
-        sighting = self._tracker.observe(data, now, clock_confirmed=self._clock_confirmed)
+        sighting = self._tracker.observe(data, now, clock_confirmed=self._gateway.clock_confirmed)
         if sighting.spoofing:
             LOGGER.warning("%s: somebody sends forged advertisements", self.name)
         match sighting.verdict:
@@ -260,6 +254,7 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
                 after = self._tracker.shown
                 if before is None or after is None or before.counter != after.counter:
                     self._changed_outside()
+                    self._gateway.async_tell()
             case Verdict.UNOWNED if not self._unowned:
                 # Reset by hand: whoever wants it back registers it anew.
                 bluetooth.async_rediscover_address(self.hass, self.address)
@@ -279,10 +274,8 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
 
     @callback
     def clock_agreed(self) -> None:
-        """Believe adverts from now on (called by the carrier)."""
-        if not self._clock_confirmed:
-            self._clock_confirmed = True
-            self._hear_again()
+        """Believe the own clock, for all locks (called by the carrier)."""
+        self._gateway.async_clock_agreed()
 
     @callback
     def clock_wrong(self) -> None:
@@ -300,7 +293,7 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
         self._file.keep(self.device_id, tickets.tickets, tickets.k_adv)
         self._tracker.set_keys(self.memory.k_adv)
         self.async_update_listeners()
-        self._hear_again()
+        self.async_hear_again()
 
     @callback
     def delivered(self, notifications: tuple[bytes, ...]) -> None:
@@ -309,7 +302,7 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
 
     async def make_room(self) -> None:
         """Hang up where a connection is only kept for later (called by the carrier)."""
-        for coordinator in self.config_entry.runtime_data.coordinators.values():
+        for coordinator in self._gateway.coordinators.values():
             if coordinator is not self:
                 await coordinator.async_rest()
 
@@ -427,7 +420,7 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
             self._tell_known()
         for record in log.records:
             self._record(record)
-        if self._online and log.records:
+        if self._gateway.online and log.records:
             receipt = await self._ras.upload_log(
                 self.device_id, log.lock_time, [_log_record(record) for record in log.records]
             )
@@ -436,10 +429,10 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
 
     def _first_record(self) -> int | None:
         """Return the record to read next: for the RAS if it is there, else for here."""
-        if self._online and self.memory.next_record is not None:
-            return self.memory.next_record
         last = self.memory.last_record
-        return None if self._online or last is None else (last + 1) & MAX_U16
+        if self._gateway.online:
+            return self.memory.next_record
+        return None if last is None else (last + 1) & MAX_U16
 
     def _tell_known(self) -> None:
         listeners, self._known_listeners = self._known_listeners, []

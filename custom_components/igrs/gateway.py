@@ -19,6 +19,7 @@ from .answers import Json, PushReady
 from .const import CONF_SERVER_ID, DOMAIN, LOGGER, SUBENTRY_LOCK
 from .coordinator import IgrsCoordinator
 from .errors import CODES, LockError
+from .igrs_codec.bsld.tracker import clock_agrees
 from .push import Push
 from .ras import GatewayClient, SeenDevice
 from .ras_errors import Code, RasAuthError, RasError
@@ -27,7 +28,6 @@ from .storage import Memory
 type IgrsConfigEntry = ConfigEntry[Gateway]
 
 TICK: Final = timedelta(seconds=30)  # sightings are good for routing for 60 s
-CLOCK_TOLERANCE: Final = 60  # seconds between the RAS's clock and ours
 
 MI_RESPONSE: Final = 2
 
@@ -48,6 +48,7 @@ class Gateway:
         self.memory = memory
         self.server_id: str = entry.data[CONF_SERVER_ID]
         self.online = False
+        self.clock_confirmed = False
         self.coordinators: dict[str, IgrsCoordinator] = {}
         self._hass = hass
         self._entry = entry
@@ -98,7 +99,8 @@ class Gateway:
         for listener in self._lock_listeners:
             listener(coordinator)
         if self.online:
-            coordinator.async_ras_ready(clock_confirmed=False)
+            coordinator.async_renew_soon()
+            self.async_tell()
 
     @callback
     def async_on_lock(self, listener: Callable[[IgrsCoordinator], None]) -> CALLBACK_TYPE:
@@ -130,12 +132,21 @@ class Gateway:
     def _ready(self, ready: PushReady) -> None:
         LOGGER.info("Connected to the RAS")
         self._set_online(online=True)
-        confirmed = abs(ready.time - time.time()) <= CLOCK_TOLERANCE
-        if not confirmed:
-            LOGGER.warning("The clocks of Home Assistant and of the RAS differ by more than 60 s")
+        if clock_agrees(ready.time, time.time()):
+            self.async_clock_agreed()
+        else:
+            LOGGER.warning("The clocks of Home Assistant and of the RAS do not agree")
         for coordinator in self.coordinators.values():
-            coordinator.async_ras_ready(clock_confirmed=confirmed)
+            coordinator.async_renew_soon()
         self._tick(None)
+
+    @callback
+    def async_clock_agreed(self) -> None:
+        """Believe Home Assistant's clock: adverts that depend on it can be judged now."""
+        if not self.clock_confirmed:
+            self.clock_confirmed = True
+            for coordinator in self.coordinators.values():
+                coordinator.async_hear_again()
 
     @callback
     def _lost(self) -> None:
@@ -151,7 +162,12 @@ class Gateway:
     def _tick(self, _: datetime | None) -> None:
         """Tell the RAS what is in range, and let the locks do what is due."""
         for coordinator in self.coordinators.values():
-            coordinator.async_tick(online=self.online)
+            coordinator.async_tick()
+        self.async_tell()
+
+    @callback
+    def async_tell(self) -> None:
+        """Tell the RAS what is in range: every 30 s, and when a lock has changed."""
         seen = [
             sighting
             for coordinator in self.coordinators.values()

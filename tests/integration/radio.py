@@ -4,8 +4,9 @@ Real: habluetooth with its client wrapper, Bumble's hosts, controllers and GATT 
 Replaced: the radio, and the backend of bleak between the wrapper and the host.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, override
 from uuid import UUID
@@ -31,6 +32,7 @@ from reference_devices.radio import RadioLink
 SOURCE = "00:00:00:00:00:AA"
 RSSI = -60
 SLOTS = 3
+CONNECT_TIMEOUT = 5  # seconds
 
 
 @dataclass(slots=True)
@@ -68,6 +70,7 @@ class HomeRadio:
         self.traffic = Traffic()
         self.faults = Faults()
         self.clients: set[BumbleClient] = set()
+        self.connecting = asyncio.Lock()
 
     @property
     def free(self) -> int:
@@ -129,18 +132,34 @@ class BumbleClient(BaseBleakClient):
             self.radio.faults.refuse_connections -= 1
             raise BleakError("connection refused")
         self.radio.traffic.connections += 1
-        try:
-            self._connection = await self.radio.device.connect(
-                hci.Address(self.address, hci.Address.PUBLIC_DEVICE_ADDRESS), timeout=5
-            )
-        except core.BaseBumbleError as err:
-            raise BleakError("no connection") from err
-        except TimeoutError:
-            raise TimeoutError("no connection") from None
+        async with self.radio.connecting:
+            self._connection = await self._reach()
         self.radio.clients.add(self)
         self._connection.on(Connection.EVENT_DISCONNECTION, self._on_disconnection)
         self._peer = Peer(self._connection)
-        await self._discover()
+        try:
+            await self._discover()
+        except asyncio.CancelledError:
+            await self.cut()
+            raise
+
+    async def _reach(self) -> Connection:
+        """Connect, or end the attempt at the controller too: a task cannot be cancelled there."""
+        device = self.radio.device
+        address = hci.Address(self.address, hci.Address.PUBLIC_DEVICE_ADDRESS)
+        attempt = asyncio.ensure_future(device.connect(address, timeout=None))
+        try:
+            await asyncio.wait([attempt], timeout=CONNECT_TIMEOUT)
+        except asyncio.CancelledError:
+            await _give_up(device, attempt)
+            raise
+        if not attempt.done():
+            await _give_up(device, attempt)
+            raise TimeoutError("no connection")
+        try:
+            return attempt.result()
+        except core.BaseBumbleError as err:
+            raise BleakError("no connection") from err
 
     async def _discover(self) -> None:
         assert self._peer is not None
@@ -250,6 +269,15 @@ class BumbleClient(BaseBleakClient):
             await _proxy(characteristic).unsubscribe(subscriber)
         except (core.BaseBumbleError, att.ATT_Error) as err:
             raise BleakError("unsubscribing failed") from err
+
+
+async def _give_up(device: Device, attempt: asyncio.Task[Connection]) -> None:
+    while not attempt.done():
+        with suppress(hci.HCI_Error):
+            await device.cancel_connection()
+        await asyncio.wait([attempt], timeout=0.1)
+    if attempt.exception() is None:
+        await attempt.result().disconnect()
 
 
 def _proxy(characteristic: BleakGATTCharacteristic) -> CharacteristicProxy[bytes]:
