@@ -1,12 +1,12 @@
 """Being at the door of a running lock: a Unix socket in the folder of the home.
 
 One JSON object per line: {"device": text, "action": [word, ...]} acts at a lock, without a word
-it asks for its state, and {} asks for all. The answer is {"locks": [state, ...]}, with "accepted"
-after a code, or {"error": text}.
+it asks for its state, and {} asks for all. The answer is {"locks": [state, ...]} and what the
+action returns, or {"error": text}.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 import json
@@ -20,10 +20,13 @@ from igrs_codec.bsld.keys import device_id_to_text
 from .errors import DoorError
 
 if TYPE_CHECKING:
+    from .eavesdropper import Eavesdropper
     from .lock import ReferenceLock
     from .peripheral import Peripheral
 
 SOCKET_NAME: Final = "home.sock"
+
+type Json = dict[str, Any]
 
 _PRESS: Final = 1  # seconds
 _LONGEST_PRESS: Final = 60  # seconds
@@ -36,46 +39,71 @@ class Door:
     name: str
     lock: ReferenceLock
     peripheral: Peripheral
+    eavesdropper: Eavesdropper | None = None
 
     @property
     def device_id(self) -> str:
         """The 12 hexadecimal characters."""
         return device_id_to_text(self.lock.device)
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> Json:
         """Return what a person at the door can see, and what a maker could read out."""
-        return {"device_id": self.device_id, "name": self.name, **self.lock.show()}
+        return {
+            "device_id": self.device_id,
+            "name": self.name,
+            "connections": self.peripheral.connections,
+            **self.lock.show(),
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
-    """Something a person can do at a door; it returns whether a code was accepted."""
+    """Something that can be done at a door; what it returns is told."""
 
     help: str
     argument: str = ""
-    do: Callable[[Door, str], bool | None]
+    do: Callable[[Door, str], Coroutine[Any, Any, Json | None]]
 
 
-def _button(door: Door, seconds: str) -> None:
+async def _button(door: Door, seconds: str) -> None:
     door.lock.press_button(_number(seconds or str(_PRESS), _LONGEST_PRESS))
 
 
-def _knob(door: Door, way: str) -> None:
+async def _knob(door: Door, way: str) -> None:
     door.lock.turn_knob(_choice(way, {"lock": Operation.LOCK, "unlock": Operation.UNLOCK}))
 
 
-def _door(door: Door, way: str) -> None:
+async def _door(door: Door, way: str) -> None:
     door.lock.move_door(open=_choice(way, {"open": True, "close": False}))
 
 
-def _code(door: Door, digits: str) -> bool:
+async def _code(door: Door, digits: str) -> Json:
     if not digits.isascii() or not digits.isdecimal():
         raise DoorError("a code has digits only")
-    return door.lock.type_code(digits)
+    return {"accepted": door.lock.type_code(digits)}
 
 
-def _battery(door: Door, percent: str) -> None:
+async def _battery(door: Door, percent: str) -> None:
     door.lock.set_battery(_number(percent, 100))
+
+
+async def _tamper(door: Door, _: str) -> None:
+    door.lock.tamper()
+
+
+async def _jam(door: Door, _: str) -> None:
+    door.lock.jam_next()
+
+
+async def _power(door: Door, _: str) -> None:
+    door.peripheral.power_cycle()
+
+
+async def _replay(door: Door, _: str) -> Json:
+    if door.eavesdropper is None:
+        raise DoorError("nobody listens on a real air; replay is for bsld home")
+    written, notified = await door.eavesdropper.replay(door.lock.device)
+    return {"written": written, "notified": [packet.hex() for packet in notified]}
 
 
 ACTIONS: Final[Mapping[str, Action]] = {
@@ -88,12 +116,10 @@ ACTIONS: Final[Mapping[str, Action]] = {
     "door": Action(help="move the door", argument="open|close", do=_door),
     "code": Action(help="type a code at the keypad", argument="DIGITS", do=_code),
     "battery": Action(help="let the battery have so much left", argument="PERCENT", do=_battery),
-    "tamper": Action(help="try to force the lock", do=lambda door, _: door.lock.tamper()),
-    "jam": Action(help="let the next movement jam", do=lambda door, _: door.lock.jam_next()),
-    "power": Action(
-        help="take the battery out and put it in again",
-        do=lambda door, _: door.peripheral.power_cycle(),
-    ),
+    "tamper": Action(help="try to force the lock", do=_tamper),
+    "jam": Action(help="let the next movement jam", do=_jam),
+    "power": Action(help="take the battery out and put it in again", do=_power),
+    "replay": Action(help="send the last connection's packets again, as an attacker", do=_replay),
 }
 
 
@@ -110,7 +136,8 @@ async def serve_doors(folder: Path) -> AsyncGenerator[list[Door]]:
     doors: list[Door] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(json.dumps(_answer(doors, await reader.readline())).encode() + b"\n")
+        answer = await _answer(doors, await reader.readline())
+        writer.write(json.dumps(answer).encode() + b"\n")
         writer.close()
 
     server = await asyncio.start_unix_server(serve, path)
@@ -123,7 +150,7 @@ async def serve_doors(folder: Path) -> AsyncGenerator[list[Door]]:
         path.unlink(missing_ok=True)
 
 
-async def ask(folder: Path, request: Mapping[str, Any]) -> dict[str, Any]:
+async def ask(folder: Path, request: Json) -> Json:
     """Send a request to the process that serves a folder, and return its answer.
 
     Raises:
@@ -137,7 +164,7 @@ async def ask(folder: Path, request: Mapping[str, Any]) -> dict[str, Any]:
             f"no lock runs in {folder}; start some with: bsld home --folder {folder}"
         ) from None
     writer.write(json.dumps(request).encode() + b"\n")
-    answer: dict[str, Any] = json.loads(await reader.readline() or b'{"error": "it stopped"}')
+    answer: Json = json.loads(await reader.readline() or b'{"error": "it stopped"}')
     writer.close()
     if "error" in answer:
         raise DoorError(answer["error"])
@@ -159,20 +186,19 @@ def _claim(path: Path) -> None:
     raise DoorError(f"locks run in {path.parent} already; stop them, or choose another folder")
 
 
-def _answer(doors: list[Door], line: bytes) -> dict[str, Any]:
+async def _answer(doors: list[Door], line: bytes) -> Json:
     try:
         request = json.loads(line)
         if not request:
             return {"locks": [door.state() for door in doors]}
         door = _find(doors, str(request["device"]))
         words = [str(word) for word in request["action"]]
-        accepted = _act(door, *words) if words else None
+        result = await _act(door, *words) if words else None
     except DoorError as err:
         return {"error": str(err)}
     except ValueError, KeyError, TypeError:
         return {"error": "the socket takes requests of this version's bsld only"}
-    answer: dict[str, Any] = {"locks": [door.state()]}
-    return answer if accepted is None else {**answer, "accepted": accepted}
+    return {"locks": [door.state()], **(result or {})}
 
 
 def _find(doors: list[Door], wanted: str) -> Door:
@@ -184,13 +210,13 @@ def _find(doors: list[Door], wanted: str) -> Door:
     raise DoorError(f"no lock {wanted} here; there is {known}")
 
 
-def _act(door: Door, word: str, argument: str = "") -> bool | None:
+async def _act(door: Door, word: str, argument: str = "") -> Json | None:
     action = ACTIONS.get(word)
     if action is None:
         raise DoorError(f"nobody can {word} at a door; there is {', '.join(ACTIONS)}")
     if bool(argument) != bool(action.argument) and action.argument != "[SECONDS]":
         raise DoorError(f"write: {word} {action.argument}".rstrip())
-    return action.do(door, argument)
+    return await action.do(door, argument)
 
 
 def _choice[T](word: str, choices: Mapping[str, T]) -> T:

@@ -22,6 +22,7 @@ from bumble.transport import open_transport
 from bumble.transport.common import Transport
 
 from .door import Door, serve_doors
+from .eavesdropper import Eavesdropper
 from .errors import HomeError
 from .flash import open_flash
 from .labels import Label, can_be_random, new_device, new_label, read_labels, write_labels
@@ -76,11 +77,12 @@ async def serve_home(
         labels.append(new_label(labels, new_device()))
     write_labels(folder, labels)
     air = RadioLink(hop_delay)
+    eavesdropper = Eavesdropper(air)
     async with AsyncExitStack() as running:
         doors = await running.enter_async_context(serve_doors(folder))
         for label in labels[:locks]:
-            radio = await air.radio(label.device)
-            doors.append(await running.enter_async_context(_hang(folder, label, radio)))
+            hung = _hang(folder, label, await air.radio(label.device), eavesdropper)
+            doors.append(await running.enter_async_context(hung))
         proxy = serve_proxy(await air.radio(), _identity(labels), port=port, slots=slots)
         try:
             served = await running.enter_async_context(proxy)
@@ -118,7 +120,9 @@ async def serve_lock(folder: Path, transport: str) -> AsyncGenerator[Home]:
 
 
 @asynccontextmanager
-async def _hang(folder: Path, label: Label, radio: Device) -> AsyncGenerator[Door]:
+async def _hang(
+    folder: Path, label: Label, radio: Device, eavesdropper: Eavesdropper | None = None
+) -> AsyncGenerator[Door]:
     """Put a lock into its door and on the air."""
     lock = ReferenceLock(
         open_flash(folder / f"lock-{label.device_id}.flash"),
@@ -128,7 +132,7 @@ async def _hang(folder: Path, label: Label, radio: Device) -> AsyncGenerator[Doo
         rng=os.urandom,
     )
     async with on_air(lock, radio) as peripheral:
-        yield Door(name=label.name, lock=lock, peripheral=peripheral)
+        yield Door(name=label.name, lock=lock, peripheral=peripheral, eavesdropper=eavesdropper)
 
 
 async def _open(transport: str) -> Transport:

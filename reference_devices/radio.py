@@ -19,7 +19,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Final, override
+from typing import Final, Protocol, override
 
 from bumble import hci, ll
 from bumble.controller import Controller
@@ -59,13 +59,25 @@ async def hang_up(connection: Connection) -> None:
             await connection.disconnect()
 
 
+class Spy(Protocol):
+    """Somebody who hears every connection on an air."""
+
+    def connected(self, client: hci.Address, lock: hci.Address) -> None:
+        """Hear that a client takes up a connection."""
+
+    def packet(self, source: hci.Address, destination: hci.Address, data: bytes) -> None:
+        """Hear an L2CAP packet."""
+
+
 class RadioLink(LocalLink):
-    """The air between radio controllers.
+    """The air between radio controllers; a spy on it hears all.
 
     Args:
         hop_delay: Seconds that a packet of a connection takes from one side to the other.
 
     """
+
+    spy: Spy | None = None
 
     def __init__(self, hop_delay: float = 0.0) -> None:
         LocalLink.__init__(self)
@@ -99,6 +111,8 @@ class RadioLink(LocalLink):
         if connection is None:
             return
         source = connection.self_address
+        if self.spy is not None:
+            self.spy.packet(source, destination_address, data)
 
         def deliver() -> None:
             receiver = self.find_le_controller(destination_address)
@@ -133,6 +147,8 @@ class RadioLink(LocalLink):
             else:
                 loop.call_soon(controller.on_ll_advertising_pdu, packet)
         if isinstance(packet, ll.ConnectInd):
+            if self.spy is not None:
+                self.spy.connected(packet.initiator_address, packet.advertiser_address)
             loop.call_soon(self._fail_if_not_taken, packet)
 
     def _fail_if_not_taken(self, packet: ll.ConnectInd) -> None:

@@ -1,4 +1,4 @@
-"""Parts of the tests: a lock of two dozen lines, and a GATT client.
+"""Parts of the tests: a lock of few lines, a GATT client, and a client of the proxy.
 
 The stand-in keeps the contract of a lock towards the peripheral without any protocol: it
 answers a packet with the same packet, so that a test of the radio fails for the radio only.
@@ -10,14 +10,17 @@ import math
 import time
 from typing import Final
 
+from aioesphomeapi import APIClient, BluetoothProxyFeature
 from bumble.core import UUID
 from bumble.device import Device, Peer
 from bumble.gatt_client import CharacteristicProxy
 
-from igrs_codec.bsld.advert import CMD_UUID, RSP_UUID
+from igrs_codec.bsld.advert import CMD_UUID, RSP_UUID, SERVICE_UUID
 from reference_devices.radio import public_address
 
 DEVICE: Final = bytes.fromhex("A1B2C3D4E5F6")
+ADDRESS: Final = int.from_bytes(DEVICE)
+FEATURES: Final = BluetoothProxyFeature(0x7F)
 UNOWNED: Final = bytes.fromhex("10800000010102030405")
 
 
@@ -121,3 +124,31 @@ class Client:
     async def write(self, data: bytes) -> None:
         """Write without response, as a gateway does."""
         await self.peer.write_value(self[CMD_UUID], data)
+
+
+class Connection:
+    """What the proxy tells of one connection."""
+
+    def __init__(self, api: APIClient, address: int = ADDRESS) -> None:
+        self.api = api
+        self.address = address
+        self.told: asyncio.Queue[tuple[bool, int, int]] = asyncio.Queue()
+
+    async def open(self) -> tuple[bool, int, int]:
+        """Connect, and return connected, MTU and error."""
+        await self.api.bluetooth_device_connect(
+            self.address,
+            lambda *state: self.told.put_nowait(state),
+            feature_flags=FEATURES,
+            address_type=0,
+        )
+        return await self.told.get()
+
+    async def handles(self) -> dict[str, int]:
+        """Return the handles of the characteristics of the lock, and of the CCCD of RSP."""
+        services = (await self.api.bluetooth_gatt_get_services(self.address)).services
+        (service,) = [one for one in services if one.uuid == SERVICE_UUID]
+        found = {one.uuid: one.handle for one in service.characteristics}
+        (rsp,) = [one for one in service.characteristics if one.uuid == RSP_UUID]
+        (cccd,) = rsp.descriptors
+        return found | {"cccd": cccd.handle}

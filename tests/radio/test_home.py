@@ -13,7 +13,7 @@ from bumble import hci
 from bumble.transport import open_transport
 import pytest
 
-from igrs_codec.bsld.advert import AdvertState, decode, parse_unowned
+from igrs_codec.bsld.advert import CMD_UUID, RSP_UUID, AdvertState, decode, parse_unowned
 from igrs_codec.bsld.frame import Bolt, Door as DoorState
 from igrs_codec.bsld.keys import advert_key
 from igrs_codec.bsld.lock_state import Ownership
@@ -23,7 +23,7 @@ from reference_devices.flash import open_flash
 from reference_devices.home import Home, serve_home, serve_lock
 from reference_devices.labels import new_label, read_labels, write_labels
 from reference_devices.radio import RadioController, RadioLink, public_address
-from tests.radio.parts import DEVICE, Client
+from tests.radio.parts import DEVICE, Client, Connection
 
 pytestmark = pytest.mark.usefixtures("local_sockets")
 
@@ -150,6 +150,33 @@ async def test_jam(home: Home) -> None:
     await _act(home, "Front door", "jam")
 
     assert home.doors[0].lock._motor._jams
+
+
+async def test_replay(home: Home) -> None:
+    """An attacker writes the last connection again; the lock greets him anew and refuses it."""
+    assert (await _act(home, "Front door", "replay"))["written"] == 0
+    api = APIClient("127.0.0.1", home.port or 0, None)
+    await api.connect(login=True)
+    lock = Connection(api)
+    await lock.open()
+    handles = await lock.handles()
+    received: asyncio.Queue[bytes] = asyncio.Queue()
+    await api.bluetooth_gatt_start_notify(
+        lock.address, handles[RSP_UUID], lambda _, data: received.put_nowait(bytes(data))
+    )
+    await api.bluetooth_gatt_write_descriptor(lock.address, handles["cccd"], b"\1\0")
+    for _ in range(2):
+        await api.bluetooth_gatt_write(lock.address, handles[CMD_UUID], b"D" * 20, response=False)
+    hello, *errors = [await received.get() for _ in range(3)]
+    await api.disconnect()
+
+    answer = await _act(home, "Front door", "replay")
+    again, *refused = [bytes.fromhex(packet) for packet in answer["notified"]]
+    assert answer["written"] == 3
+    assert again != hello
+    assert refused == errors == [b"`\0DD" + bytes(16)] * 2
+    assert answer["locks"][0]["connections"] == 2
+    assert answer["locks"][0]["bolt"] == "locked"
 
 
 async def test_all(home: Home) -> None:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
-from aioesphomeapi import APIClient, BluetoothProxyFeature
+from aioesphomeapi import APIClient
 from aioesphomeapi.core import BluetoothGATTAPIError
 from aioesphomeapi.model import BluetoothScannerMode, BluetoothScannerState
 import pytest
@@ -13,7 +13,6 @@ from igrs_codec.bsld.advert import (
     CMD_UUID,
     INFO_UUID,
     RSP_UUID,
-    SERVICE_UUID,
     adv_ind,
     scan_response,
 )
@@ -21,13 +20,11 @@ from reference_devices.native_api import messages
 from reference_devices.peripheral import on_air
 from reference_devices.proxy import BluetoothProxy, Identity, serve_proxy
 from reference_devices.radio import RadioLink
-from tests.radio.parts import DEVICE, UNOWNED, EchoLock
+from tests.radio.parts import ADDRESS, DEVICE, FEATURES, UNOWNED, Connection, EchoLock
 
 pytestmark = pytest.mark.usefixtures("socket_enabled")
 
 IDENTITY = Identity(name="virtual-radio", address=bytes.fromhex("02AABBCCDDEE"))
-FEATURES = BluetoothProxyFeature(0x7F)
-ADDRESS = int.from_bytes(DEVICE)
 ABSENT = ADDRESS ^ 1
 
 
@@ -47,34 +44,6 @@ async def api(proxy: BluetoothProxy) -> AsyncGenerator[APIClient]:
     await client.connect(login=True)
     yield client
     await client.disconnect()
-
-
-class Connection:
-    """What the proxy tells of one connection."""
-
-    def __init__(self, api: APIClient, address: int = ADDRESS) -> None:
-        self.api = api
-        self.address = address
-        self.told: asyncio.Queue[tuple[bool, int, int]] = asyncio.Queue()
-
-    async def open(self) -> tuple[bool, int, int]:
-        """Connect, and return connected, MTU and error."""
-        await self.api.bluetooth_device_connect(
-            self.address,
-            lambda *state: self.told.put_nowait(state),
-            feature_flags=FEATURES,
-            address_type=0,
-        )
-        return await self.told.get()
-
-    async def handles(self) -> dict[str, int]:
-        """Return the handles of the characteristics of the lock, and of the CCCD of RSP."""
-        services = (await self.api.bluetooth_gatt_get_services(self.address)).services
-        (service,) = [one for one in services if one.uuid == SERVICE_UUID]
-        found = {one.uuid: one.handle for one in service.characteristics}
-        (rsp,) = [one for one in service.characteristics if one.uuid == RSP_UUID]
-        (cccd,) = rsp.descriptors
-        return found | {"cccd": cccd.handle}
 
 
 class Slots:
