@@ -6,10 +6,11 @@ from itertools import count
 import random
 from typing import Any, Final
 
-from igrs_codec.bsld import admin, ticket
+from igrs_codec.bsld import admin
 from igrs_codec.bsld.admin import AdminAnswer, read_answer
 from igrs_codec.bsld.frame import (
     ALL_RIGHTS,
+    Bolt,
     Command,
     Frame,
     FrameType,
@@ -20,6 +21,7 @@ from igrs_codec.bsld.frame import (
 from igrs_codec.bsld.keys import admin_key, admin_key_unowned, code_key, session_key
 from igrs_codec.bsld.lock_state import Ownership, User
 from igrs_codec.bsld.packet import BlockKey, Hello, Kind, header, parse_header
+from igrs_codec.bsld.ticket import MintedTicket, encode_ttl, mint
 from igrs_codec.bsld.values import AuthAnswer, SessionRequest, StateAnswer
 from reference_devices.flash import MemoryMedium, new_flash
 from reference_devices.lock import ReferenceLock
@@ -64,7 +66,7 @@ class Bench:
         self.medium = MemoryMedium()
         flash = new_flash(self.medium)
         flash.write_ownership(bytes(owned() if ownership is None else ownership))
-        self._random = random.Random(1)
+        self._random = random.Random(1)  # noqa: S311 - repeatable tests
         self.lock = ReferenceLock(
             flash,
             device=DEVICE,
@@ -106,6 +108,10 @@ class Bench:
         """The event counter."""
         counter: int = self.role.counter
         return counter
+
+    def bolt(self) -> Bolt:
+        """Return where the bolt is."""
+        return self.lock.state.bolt
 
     @property
     def records(self) -> list[Record]:
@@ -196,7 +202,7 @@ class Client:
 
     # Tickets and sessions.
 
-    def ticket(self, **fields: Any) -> ticket.MintedTicket:
+    def ticket(self, **fields: Any) -> MintedTicket:
         """Mint a ticket for the present generation."""
         own = self.bench.own
         given = {
@@ -204,14 +210,14 @@ class Client:
             "uid": UID,
             "tid": 7,
             "rights": ALL_RIGHTS,
-            "ttl": ticket.encode_ttl(3600),
+            "ttl": encode_ttl(3600),
             "epoch": own.epoch,
             "time": self.bench.now,
         } | fields
         k_d = given.pop("k_d", own.k_d)
-        return ticket.mint(k_d, DEVICE, given.pop("gen", own.gen), **given)
+        return mint(k_d, DEVICE, given.pop("gen", own.gen), **given)
 
-    def auth(self, minted: ticket.MintedTicket | None = None, **fields: Any) -> AuthAnswer:
+    def auth(self, minted: MintedTicket | None = None, **fields: Any) -> AuthAnswer:
         """Present a ticket and read the answer."""
         minted = minted or self.ticket(**fields)
         key = session_key(minted.k_t, DEVICE, bytes(self.hello))
@@ -318,7 +324,7 @@ class Client:
 
 def owned(**changes: Any) -> Ownership:
     """Return the ownership of an owned lock with two users."""
-    fields = {
+    fields: dict[str, Any] = {
         "gen": 1,
         "k_d": K_D,
         "k_code": code_key(K_D, DEVICE, 1, 0),

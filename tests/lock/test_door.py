@@ -44,7 +44,7 @@ class TestRecords:
         bench.lock.turn_knob(LOCK)
         bench.wait(5)
 
-        assert bench.role.state.bolt is Bolt.UNLOCKED
+        assert bench.bolt() is Bolt.UNLOCKED
 
     def test_door(self) -> None:
         """Opening and closing; opening a locked door is an alarm."""
@@ -120,10 +120,10 @@ class TestRecords:
 
         bench.lock.power_cycle()
 
-        assert bench.role.state.bolt is Bolt.UNKNOWN
+        assert bench.bolt() is Bolt.UNKNOWN
         bench.lock.press_button(0)
         bench.wait(2)
-        assert bench.role.state.bolt is Bolt.UNLOCKED
+        assert bench.bolt() is Bolt.UNLOCKED
 
     def test_body_after_a_restart_of_the_program(self) -> None:
         """A new process finds bolt and door as the last record has them."""
@@ -174,11 +174,11 @@ class TestAutoRelock:
         client = bench.session()
         client.operate(UNLOCK)
         bench.wait(6)
-        assert bench.role.state.bolt is Bolt.UNLOCKED
+        assert bench.bolt() is Bolt.UNLOCKED
 
         bench.wait(1)
 
-        assert bench.role.state.bolt is Bolt.LOCKED
+        assert bench.bolt() is Bolt.LOCKED
         assert bench.events[-1] == ("LOCK", "AUTO_LOCK")
         (news,) = client.read()
         assert news.command == Command.EVENT
@@ -191,7 +191,7 @@ class TestAutoRelock:
 
         bench.wait(10)
 
-        assert bench.role.state.bolt is Bolt.LOCKED
+        assert bench.bolt() is Bolt.LOCKED
 
     def test_off(self) -> None:
         """Without argument and default the door stays open."""
@@ -200,7 +200,7 @@ class TestAutoRelock:
 
         bench.sleep(4000)
 
-        assert bench.role.state.bolt is Bolt.UNLOCKED
+        assert bench.bolt() is Bolt.UNLOCKED
 
     def test_counts_from_the_last_operation(self) -> None:
         """Whoever operates begins anew; who locks ends it."""
@@ -211,11 +211,11 @@ class TestAutoRelock:
         bench.wait(1)
         bench.lock.turn_knob(UNLOCK)
         bench.wait(4)
-        assert bench.role.state.bolt is Bolt.UNLOCKED
+        assert bench.bolt() is Bolt.UNLOCKED
 
         bench.wait(1)
 
-        assert bench.role.state.bolt is Bolt.LOCKED
+        assert bench.bolt() is Bolt.LOCKED
 
     def test_waits_for_the_door(self) -> None:
         """With parameter 2 the bolt goes back when the door is closed."""
@@ -223,11 +223,11 @@ class TestAutoRelock:
         bench.session().operate(UNLOCK)
         bench.lock.move_door(True)
         bench.wait(20)
-        assert bench.role.state.bolt is Bolt.UNLOCKED
+        assert bench.bolt() is Bolt.UNLOCKED
 
         bench.lock.move_door(False)
 
-        assert bench.role.state.bolt is Bolt.LOCKED
+        assert bench.bolt() is Bolt.LOCKED
 
     def test_does_not_wait_for_the_door(self) -> None:
         """Without it the door does not matter."""
@@ -237,7 +237,7 @@ class TestAutoRelock:
 
         bench.wait(5)
 
-        assert bench.role.state.bolt is Bolt.LOCKED
+        assert bench.bolt() is Bolt.LOCKED
 
     def test_next_deadline(self) -> None:
         """The lock asks for the tick that locks."""

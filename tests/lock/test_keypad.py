@@ -41,7 +41,7 @@ class TestRightCodes:
         record = bench.records[-1]
         assert (record.event, record.method.name) == (Event.UNLOCK, "TIMED_CODE")
         assert (record.uid, record.detail) == (0, code_class * 16 + index)
-        assert bench.role.state.bolt is Bolt.UNLOCKED
+        assert bench.bolt() is Bolt.UNLOCKED
 
     def test_timed_code_ends(self) -> None:
         """The last second counts, the next one does not."""
@@ -123,7 +123,7 @@ class TestRightCodes:
 
         bench.wait(5)
 
-        assert bench.role.state.bolt is Bolt.LOCKED
+        assert bench.bolt() is Bolt.LOCKED
 
 
 class TestNotNow:
@@ -186,7 +186,17 @@ class TestWrongCodes:
 
     @pytest.mark.parametrize(
         ("counter", "seconds"),
-        [(0, 0), (4, 0), (5, 90), (9, 90), (10, 180), (15, 360), (30, 2880), (35, 3600), (255, 3600)],
+        [
+            (0, 0),
+            (4, 0),
+            (5, 90),
+            (9, 90),
+            (10, 180),
+            (15, 360),
+            (30, 2880),
+            (35, 3600),
+            (255, 3600),
+        ],
     )
     def test_waits_double(self, counter: int, seconds: int) -> None:
         """After each further five the double, at most an hour."""

@@ -245,7 +245,7 @@ class TestOperate:
         assert Record.from_frame(log) == no_record(Status.EXPIRED, bench.now)
         assert client.request(Command.VERSION)
         assert client.request(Command.CLOSE)
-        assert bench.role.state.bolt is Bolt.LOCKED
+        assert bench.bolt() is Bolt.LOCKED
 
     def test_repeat_is_answered_not_executed(self) -> None:
         """The same a, b and rnd as the last executed one: the present state, no record."""
@@ -287,7 +287,7 @@ class TestOperate:
         (frame,) = late.read(late.write(held_back))
 
         assert frame.value == bytes((Status.EXPIRED, 0, 0, 0, 0)) + b"late"
-        assert bench.role.state.bolt is Bolt.LOCKED
+        assert bench.bolt() is Bolt.LOCKED
 
     def test_mark_ends_with_the_clock(self) -> None:
         """Setting the clock, and a boot, begin a new order of operations."""
@@ -370,7 +370,7 @@ class TestSlowMotor:
 
         bench.wait(1)
 
-        assert bench.role.state.bolt is Bolt.UNLOCKED
+        assert bench.bolt() is Bolt.UNLOCKED
         assert bench.events[-1] == ("UNLOCK", "GATEWAY")
 
     def test_new_session_on_the_link_is_not_told(self) -> None:

@@ -103,28 +103,34 @@ class Bench:
 
     def do(self, step: Json) -> Json:
         """Do a step and return what the vector says of it."""
-        return getattr(self, step["do"])(step)
+        result: Json = getattr(self, step["do"])(step)
+        return result
 
     def connect(self, _: Json) -> Json:
+        """Connect."""
         link, effects = self.lock.connect()
         assert link is not None
         self._open.add(link)
         return {"link": link, "closed": self._sort(effects)[1]}
 
     def disconnect(self, step: Json) -> Json:
+        """Disconnect."""
         self._open.discard(step["link"])
         assert self.lock.disconnect(step["link"]) == []
         return {}
 
     def subscribe(self, step: Json) -> Json:
+        """Enable notifications."""
         notify, _ = self._sort(self.lock.subscribe(step["link"], enabled=True))
         return {"notify": notify}
 
     def write(self, step: Json) -> Json:
+        """Write a packet."""
         notify, _ = self._sort(self.lock.write(step["link"], bytes.fromhex(step["packet"])))
         return {"notify": notify, "open": step["link"] in self._open}
 
     def wait(self, step: Json) -> Json:
+        """Let seconds pass."""
         effects = []
         for _ in range(step["seconds"]):
             self.uptime += 1
@@ -133,6 +139,7 @@ class Bench:
         return {"notify": notify, "closed": closed}
 
     def advert(self, _: Json) -> Json:
+        """Look at the advertisement."""
         return {"service_data": self.lock.service_data().hex()}
 
     def final(self) -> Json:

@@ -137,7 +137,7 @@ class Ownership:
         return type(self)(gen=gen, k_d=k_d, k_code=k_code, first_record=self.first_record)
 
     def __bytes__(self) -> bytes:
-        """Return the record: 74 bytes, 8 per user and 6 per cancelled code."""
+        """Return the record: 86 bytes, 8 per user and 6 per cancelled code."""
         pending = self.pending or Pending(0, _NO_KEY)
         return b"".join(
             (
