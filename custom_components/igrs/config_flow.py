@@ -4,24 +4,19 @@ A config entry is one account at one RAS; a config subentry is one of its locks.
 """
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any, Final, override
 
-from homeassistant.components.bluetooth import BluetoothServiceInfoBleak
 from homeassistant.config_entries import (
     SOURCE_REAUTH,
     SOURCE_RECONFIGURE,
     ConfigEntry,
-    ConfigFlow,
     ConfigFlowResult,
-    ConfigSubentry,
     ConfigSubentryFlow,
 )
 from homeassistant.const import CONF_CODE, CONF_METHOD, CONF_PASSWORD, CONF_URL
 from homeassistant.core import callback
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from homeassistant.helpers.selector import (
-    SelectOptionDict,
     SelectSelector,
     SelectSelectorConfig,
     TextSelector,
@@ -41,15 +36,8 @@ from .const import (
     DOMAIN,
     SUBENTRY_LOCK,
 )
-from .discovery import (
-    FoundLock,
-    async_sighting,
-    async_take,
-    canonical_setup_code,
-    is_configured,
-    latest,
-)
-from .flow_errors import CONF_ACCOUNT, CONF_SETUP_CODE, FORM_ERRORS, Problem, problem
+from .flow_errors import CONF_ACCOUNT, FORM_ERRORS, Problem, problem
+from .lock_flow import HeardLockFlow, LockSubentryFlow
 from .login import (
     async_log_in,
     async_log_out,
@@ -59,7 +47,6 @@ from .login import (
 )
 from .ras import RasClient, async_shown_fingerprint, is_acceptable_url
 from .ras_errors import Code, RasCertificateError, RasError
-from .subentry_flow import SETUP_CODE_FIELD, LockSubentryFlow
 
 CONF_HOME: Final = "home"
 
@@ -78,7 +65,7 @@ _ACCOUNT_SCHEMA: Final = probatio.Schema(
 _FINE: Final = Problem()
 
 
-class IgrsConfigFlow(ConfigFlow, domain=DOMAIN):
+class IgrsConfigFlow(HeardLockFlow, domain=DOMAIN):
     """Set up an account, or add a lock that was heard."""
 
     VERSION = 1
@@ -89,8 +76,6 @@ class IgrsConfigFlow(ConfigFlow, domain=DOMAIN):
         self._fingerprint: bytes | None = None
         self._info: ServerInfo
         self._login: SecondFactor
-        self._found: FoundLock
-        self._homes: list[ConfigEntry[Any]] = []
 
     @classmethod
     @callback
@@ -276,7 +261,10 @@ class IgrsConfigFlow(ConfigFlow, domain=DOMAIN):
             try:
                 return await self._async_finish(
                     await async_second_factor(
-                        self._ras, self._login, user_input[CONF_METHOD], user_input[CONF_CODE].strip()
+                        self._ras,
+                        self._login,
+                        user_input[CONF_METHOD],
+                        user_input[CONF_CODE].strip(),
                     )
                 )
             except RasError as err:
@@ -332,98 +320,4 @@ class IgrsConfigFlow(ConfigFlow, domain=DOMAIN):
                 CONF_USER_ID: token.user_id,
                 **credentials,
             },
-        )
-
-    # A lock that was heard
-
-    async def async_step_bluetooth(
-        self, discovery_info: BluetoothServiceInfoBleak
-    ) -> ConfigFlowResult:
-        """Offer a lock that nobody owns, or that one of our accounts owns already."""
-        found = FoundLock.from_advert(discovery_info)
-        if found is None:
-            return self.async_abort(reason="not_supported")
-        self._found = found
-        await self.async_set_unique_id(found.device_id)
-        if is_configured(self.hass, found.device_id):
-            return self.async_abort(reason="already_configured")
-        self._homes = self.hass.config_entries.async_loaded_entries(DOMAIN)
-        if not self._homes:
-            return self.async_abort(reason="no_home")
-        self.context["title_placeholders"] = {"name": found.name}
-        if not found.owned:
-            return await self.async_step_register()
-        return await self._async_find_home()
-
-    async def _async_find_home(self) -> ConfigFlowResult:
-        """Look for the account that owns the lock."""
-        reason = "owned_by_other"
-        for home in self._homes:
-            try:
-                sighting = await async_sighting(home.runtime_data.ras, self._found)
-            except RasError:
-                reason = "cannot_connect"
-                continue
-            if sighting is not None and sighting.mine:
-                self._homes = [home]
-                return await self.async_step_adopt()
-        return self.async_abort(reason=reason)
-
-    async def async_step_adopt(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Ask whether a lock of the account is wanted here."""
-        return await self._async_lock_form("adopt", user_input, {}, "adopted")
-
-    async def async_step_register(
-        self, user_input: dict[str, Any] | None = None
-    ) -> ConfigFlowResult:
-        """Ask for the home and the setup code of a lock that nobody owns."""
-        fields: dict[probatio.Marker, Any] = {}
-        if len(self._homes) > 1:
-            options = [
-                SelectOptionDict(value=home.entry_id, label=home.title) for home in self._homes
-            ]
-            fields[probatio.Required(CONF_HOME)] = SelectSelector(
-                SelectSelectorConfig(options=options)
-            )
-        return await self._async_lock_form(
-            "register", user_input, fields | SETUP_CODE_FIELD, "lock_added"
-        )
-
-    async def _async_lock_form(
-        self,
-        step_id: str,
-        user_input: dict[str, Any] | None,
-        fields: dict[probatio.Marker, Any],
-        done: str,
-    ) -> ConfigFlowResult:
-        why = Problem()
-        if user_input is not None:
-            home = next(
-                home
-                for home in self._homes
-                if home.entry_id == user_input.get(CONF_HOME, self._homes[0].entry_id)
-            )
-            try:
-                lock = latest(self.hass, self._found)
-                code = canonical_setup_code(lock, user_input.get(CONF_SETUP_CODE, ""))
-                new = await async_take(self.hass, home, lock, code)
-            except FORM_ERRORS as err:
-                why = problem(err)
-            else:
-                self.hass.config_entries.async_add_subentry(
-                    home,
-                    ConfigSubentry(
-                        data=MappingProxyType(new.data),
-                        subentry_type=SUBENTRY_LOCK,
-                        title=new.title,
-                        unique_id=new.device_id,
-                    ),
-                )
-                return self.async_abort(reason=done, description_placeholders={"name": new.title})
-        return self.async_show_form(
-            step_id=step_id,
-            data_schema=self.add_suggested_values_to_schema(probatio.Schema(fields), user_input),
-            errors=why.errors,
-            description_placeholders=why.placeholders
-            | {"name": self._found.name, "device_id": self._found.device_id},
         )

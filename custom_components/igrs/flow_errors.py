@@ -32,6 +32,7 @@ _REFUSALS: Final[Mapping[int | None, tuple[str, str]]] = MappingProxyType(
         Code.DEVICE_OF_OTHER: ("base", "owned_by_other"),
         Code.NOT_LEGITIMATE: (CONF_SETUP_CODE, "wrong_setup_code"),
         Code.WINDOW_CLOSED: ("base", "window_closed"),
+        Code.DEVICE_REJECTED: (CONF_SETUP_CODE, "wrong_setup_code"),
         Code.BUSY: ("base", "lock_busy"),
         Code.DEVICE_TIMEOUT: ("base", "no_answer"),
         Code.RATE_LIMITED: ("base", "too_many_tries"),
