@@ -9,6 +9,7 @@ import probatio
 
 from .. import fields
 from ..application.audit import AUDIT
+from ..application.gateways import gateway_removed
 from ..errors import Code, RasError
 from ..idempotency import once
 from ..keys import DATABASE, PRINCIPAL, RANDOM, new_id, now
@@ -139,6 +140,7 @@ async def remove(request: web.Request) -> web.Response:
     """Remove a gateway; what it knew of the locks is made worthless."""
     gateway = _own(request)
     with request.app[DATABASE].write():
+        gateway_removed(request.app, gateway.gateway_id)
         request.app[SESSIONS].close_gateway(gateway.gateway_id)
         gateways.remove(request.app[DATABASE], gateway.gateway_id)
     _audit(request, "gateway.remove", gateway.gateway_id)

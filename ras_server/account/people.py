@@ -7,6 +7,7 @@ from aiohttp import web
 import probatio
 
 from .. import fields
+from ..application import devices
 from ..application.audit import AUDIT
 from ..errors import Code, RasError
 from ..idempotency import once
@@ -50,6 +51,8 @@ async def change(request: web.Request) -> web.Response:
 async def remove(request: web.Request) -> web.Response:
     """Delete the user; he may own no device any more."""
     user = _me(request)
+    if devices.owned_count(request.app, user.user_id):
+        raise RasError(Code.DEVICE_OWNED, "Remove the devices, or hand them over, first")
     with request.app[DATABASE].write():
         request.app[SESSIONS].close_user(user.user_id)
         accounts.remove_user(request.app[DATABASE], user.user_id)

@@ -26,6 +26,9 @@ _LOGGER = logging.getLogger(__name__)
 _CHECKPOINT_PAGES: Final = 1000
 """The write-ahead log is folded into the database file after so many pages of 4096 bytes."""
 
+_FLUSH_AFTER: Final = 1000
+"""So many writes that nobody wanted on disk are brought there all the same."""
+
 type Row = sqlite3.Row
 type Parameters = Sequence[Any] | dict[str, Any]
 
@@ -133,9 +136,7 @@ class Database:
                 await asyncio.shield(self._commit)
         while self._durable < wanted:
             self._require()
-            if self._flush is None:
-                self._flush = asyncio.create_task(self._flush_log())
-            await asyncio.shield(self._flush)
+            await asyncio.shield(self._start_flush())
 
     def backup(self, path: Path) -> None:
         """Copy the database to a new file, consistent in itself; blocks, so call it in a thread."""
@@ -192,6 +193,14 @@ class Database:
             self._fail(err)
         if done is not None and not done.done():
             done.set_result(None)
+        if self._committed - self._durable >= _FLUSH_AFTER:
+            self._start_flush()
+
+    def _start_flush(self) -> asyncio.Task[None]:
+        """Return the flush that runs, or a new one."""
+        if self._flush is None:
+            self._flush = asyncio.create_task(self._flush_log())
+        return self._flush
 
     def _commit_now(self) -> None:
         self._connection.commit()
@@ -227,6 +236,7 @@ def _connect(path: Path | str) -> sqlite3.Connection:
         "journal_mode=WAL",
         "synchronous=NORMAL",
         "wal_autocheckpoint=0",
+        "journal_size_limit=0",
         "foreign_keys=ON",
         "trusted_schema=OFF",
         "secure_delete=ON",

@@ -142,7 +142,7 @@ async def test_guessing_a_code(client: Client, clock: MovableClock) -> None:
     [
         pytest.param({"display_name": ""}, "/display_name", id="no name"),
         pytest.param({"display_name": "x" * 101}, "/display_name", id="long name"),
-        pytest.param({"locale": "de\n"}, "/locale", id="locale"),
+        pytest.param({"locale": "de_DE"}, "/locale", id="locale"),
         pytest.param({"scram": {"iterations": 4096}}, "/scram/iterations", id="few iterations"),
         pytest.param({"scram": {"iterations": 10**8}}, "/scram/iterations", id="many iterations"),
         pytest.param({"scram": {"iterations": True}}, "/scram/iterations", id="boolean"),
@@ -161,8 +161,7 @@ async def test_malformed_registration(client: Client, change: dict[str, Any], po
     answer = await client.post("/v1/users/register", proved | fields)
 
     assert (answer.http, answer.code) == (400, 4001)
-    if "\n" not in str(change):
-        assert [each["pointer"] for each in answer.data["errors"]] == [pointer]
+    assert [each["pointer"] for each in answer.data["errors"]] == [pointer]
 
 
 async def test_verifier_is_sealed(client: Client, app: web.Application) -> None:

@@ -1,0 +1,248 @@
+"""The database: what is answered is in the file, all or nothing, once per loop tick."""
+
+import asyncio
+from contextlib import suppress
+import os
+from pathlib import Path
+import sqlite3
+import stat
+
+import pytest
+
+from ras_server.store import db as db_module, messages
+from ras_server.store.db import Database, DatabaseError
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Return where the database is."""
+    return tmp_path / "ras.db"
+
+
+def numbers(database: Database | Path) -> list[int]:
+    """Return what is stored for the receiver of these tests."""
+    if isinstance(database, Path):
+        with Database(database) as opened:
+            return numbers(opened)
+    return [seq for seq, _ in messages.after(database, "gw:g", 0, 100)]
+
+
+def store(database: Database, seq: int) -> None:
+    """Store a numbered message."""
+    messages.add(database, "gw:g", seq, 0, b"{}")
+
+
+def committed(path: Path) -> int:
+    """Return how many messages another process sees."""
+    other = sqlite3.connect(path)
+    try:
+        count: int = other.execute("SELECT count(*) FROM message").fetchone()[0]
+        return count
+    finally:
+        other.close()
+
+
+def test_created_for_its_user_only(path: Path) -> None:
+    """The database and its log are readable by the server's user only."""
+    with Database(path):
+        modes = {stat.S_IMODE(each.stat().st_mode) for each in path.parent.iterdir()}
+
+    assert modes == {0o600}
+
+
+def test_without_a_loop(path: Path) -> None:
+    """A program that runs no loop has each write in the file at once."""
+    with Database(path) as database:
+        store(database, 1)
+        assert committed(path) == 1
+        with database.write():
+            store(database, 2)
+            store(database, 3)
+            assert committed(path) == 1
+        assert committed(path) == 3
+
+
+async def test_one_commit_per_tick(path: Path) -> None:
+    """The writes of a loop tick become visible together, at its end."""
+    with Database(path) as database:
+        store(database, 1)
+        store(database, 2)
+        before = committed(path)
+        await asyncio.sleep(0)
+        after = committed(path)
+
+    assert (before, after) == (0, 2)
+
+
+async def test_settled(path: Path) -> None:
+    """What is settled is in the file, also for those who wait together."""
+    with Database(path) as database:
+        for number in range(10):
+            store(database, number + 1)
+        await asyncio.gather(*(database.settle() for _ in range(10)))
+        assert committed(path) == 10
+
+
+async def test_all_or_nothing(path: Path) -> None:
+    """A block that fails leaves nothing; what came before and after stays."""
+    with Database(path) as database:
+        store(database, 1)
+        with suppress(sqlite3.IntegrityError), database.write():
+            store(database, 2)
+            store(database, 1)
+        store(database, 3)
+        await database.settle()
+
+    assert numbers(path) == [1, 3]
+
+
+async def test_block_in_a_block(path: Path) -> None:
+    """An inner block that fails is taken back alone."""
+    with Database(path) as database:
+        with database.write():
+            store(database, 1)
+            with suppress(ZeroDivisionError), database.write():
+                store(database, 2)
+                raise ZeroDivisionError
+            store(database, 3)
+        await database.settle()
+
+    assert numbers(path) == [1, 3]
+
+
+async def test_after_commit(path: Path) -> None:
+    """A callback runs once its transaction is in the file, not before."""
+    seen = []
+    with Database(path) as database:
+        with database.write():
+            store(database, 1)
+            database.after_commit(lambda: seen.append(committed(path)))
+        assert seen == []
+        await database.settle()
+        database.after_commit(lambda: seen.append(committed(path)))
+
+    assert seen == [1, 1]
+
+
+async def test_flush_is_shared_and_only_when_asked(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What must survive a power cut is flushed, once for all who wait; the rest is not."""
+    flushed: list[int] = []
+    with Database(path) as database:
+        await database.settle()
+        monkeypatch.setattr(os, "fdatasync", flushed.append)
+        messages.add(database, "gw:g", 1, 0, b"{}")
+        await database.settle()
+        relaxed = len(flushed)
+        database.execute("INSERT INTO receiver VALUES ('gw:a', 1)")
+        database.execute("INSERT INTO receiver VALUES ('gw:b', 1)")
+        await asyncio.gather(database.settle(), database.settle(), database.settle())
+
+    assert (relaxed, len(flushed)) == (0, 1)
+
+
+async def test_log_is_folded_in(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The write-ahead log does not grow for ever."""
+    monkeypatch.setattr(db_module, "_CHECKPOINT_PAGES", 4)
+    log = path.with_name("ras.db-wal")
+    sizes = []
+    with Database(path) as database:
+        for number in range(100):
+            database.execute("INSERT INTO receiver VALUES (?, 1)", (f"gw:{number:0>2000}",))
+            await database.settle()
+            sizes.append(log.stat().st_size)
+
+    assert max(sizes[1:]) < 20 * 4096
+
+
+class BrokenConnection:
+    """A connection whose disk is full."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        """Wrap a real one."""
+        self.real = connection
+        self.execute = connection.execute
+        self.close = connection.close
+
+    def commit(self) -> None:
+        """Fail."""
+        raise sqlite3.OperationalError("database or disk is full")
+
+
+async def test_disk_full(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A commit that fails is told to all who wait, and nothing is taken any more."""
+    stopped = []
+    with Database(path) as database:
+        database.on_failure(lambda: stopped.append(True))
+        monkeypatch.setattr(database, "_connection", BrokenConnection(database._connection))
+        store(database, 1)
+        with pytest.raises(DatabaseError):
+            await database.settle()
+        with pytest.raises(DatabaseError):
+            store(database, 2)
+
+    assert stopped == [True]
+    assert numbers(path) == []
+
+
+async def test_flush_fails(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A flush that fails is a failure of the database."""
+
+    def fail(_: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    with Database(path) as database:
+        await database.settle()
+        monkeypatch.setattr(os, "fdatasync", fail)
+        database.execute("INSERT INTO receiver VALUES ('gw:a', 1)")
+        with pytest.raises(DatabaseError):
+            await database.settle()
+
+    assert database.failure is not None
+
+
+async def test_relaxed_writes_are_flushed_in_the_end(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What nobody waits for reaches the disk after so many writes."""
+    flushed = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    monkeypatch.setattr(os, "fdatasync", lambda _: loop.call_soon_threadsafe(flushed.set))
+    with Database(path) as database:
+        for number in range(1000):
+            store(database, number)
+        async with asyncio.timeout(5):
+            await flushed.wait()
+
+
+def test_newer_database(path: Path) -> None:
+    """A database of a newer program is left alone."""
+    with Database(path) as database:
+        database.execute("INSERT INTO migration VALUES (9999, 'later')")
+
+    with pytest.raises(DatabaseError, match="newer"):
+        Database(path)
+
+
+def test_no_database(path: Path) -> None:
+    """A file that is no database is refused, and not changed."""
+    path.write_bytes(b"Dear diary, " * 100)
+
+    with pytest.raises(DatabaseError):
+        Database(path)
+
+    assert path.read_bytes().startswith(b"Dear diary")
+
+
+def test_backup(path: Path, tmp_path: Path) -> None:
+    """A backup is a database of its own, and never overwrites a file."""
+    copy = tmp_path / "copy.db"
+    with Database(path) as database:
+        store(database, 1)
+        database.backup(copy)
+        with pytest.raises(FileExistsError):
+            database.backup(copy)
+
+    assert numbers(copy) == [1]
+    assert stat.S_IMODE(copy.stat().st_mode) == 0o600
