@@ -196,6 +196,8 @@ async def _answer(doors: list[Door], line: bytes) -> Json:
         result = await _act(door, *words) if words else None
     except DoorError as err:
         return {"error": str(err)}
+    except OSError as err:
+        return {"error": f"the lock cannot keep its state: {err.strerror}"}
     except ValueError, KeyError, TypeError:
         return {"error": "the socket takes requests of this version's bsld only"}
     return {"locks": [door.state()], **(result or {})}

@@ -5,7 +5,7 @@ which a person acts at the doors.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from hashlib import sha256
@@ -47,6 +47,13 @@ class Home:
     """TCP port of the Bluetooth proxy."""
     lost: asyncio.Future[None] | None = None
     """Done when the controller is gone."""
+
+    def on_end(self, tell: Callable[[], None]) -> None:
+        """Have it told when something ends by itself: a lock that fails, the controller."""
+        for door in self.doors:
+            door.peripheral.running.add_done_callback(lambda _: tell())
+        if self.lost is not None:
+            self.lost.add_done_callback(lambda _: tell())
 
 
 @asynccontextmanager
@@ -124,15 +131,20 @@ async def _hang(
     folder: Path, label: Label, radio: Device, eavesdropper: Eavesdropper | None = None
 ) -> AsyncGenerator[Door]:
     """Put a lock into its door and on the air."""
-    lock = ReferenceLock(
-        open_flash(folder / f"lock-{label.device_id}.flash"),
-        device=label.device,
-        k_f=label.k_f,
-        clock=time.monotonic,
-        rng=os.urandom,
-    )
-    async with on_air(lock, radio) as peripheral:
-        yield Door(name=label.name, lock=lock, peripheral=peripheral, eavesdropper=eavesdropper)
+    try:
+        lock = ReferenceLock(
+            open_flash(folder / f"lock-{label.device_id}.flash"),
+            device=label.device,
+            k_f=label.k_f,
+            clock=time.monotonic,
+            rng=os.urandom,
+        )
+        async with on_air(lock, radio) as peripheral:
+            yield Door(name=label.name, lock=lock, peripheral=peripheral, eavesdropper=eavesdropper)
+    except OSError as err:
+        raise HomeError(
+            f"cannot keep the state of {label.name} in {folder}: {_reason(err)}"
+        ) from err
 
 
 async def _open(transport: str) -> Transport:

@@ -95,12 +95,11 @@ async def on_air(
         else hci.OwnAddressType.RANDOM
     )
     peripheral = Peripheral(lock, device, own_address_type, clock)
-    running = asyncio.create_task(peripheral.run())
     try:
         yield peripheral
     finally:
         peripheral.stop()
-        await running
+        await peripheral.running
 
 
 class Peripheral:
@@ -151,11 +150,13 @@ class Peripheral:
         )
         device.pairing_config_factory = lambda _: PairingConfig(delegate=_NoPairing())
         device.on(device.EVENT_CONNECTION, self._on_connection)
+        self.running = asyncio.create_task(self._run())
+        """Ends with stop(), or earlier with the error of the lock."""
         lock.on_notify = self._notify
         lock.on_close = self._close
         lock.on_advert = self._news.set
 
-    async def run(self) -> None:
+    async def _run(self) -> None:
         """Advertise what the lock says, and drive its timers, until stopped.
 
         Never cancel it: Bumble's host does not survive a command that nobody waits for.
@@ -174,7 +175,7 @@ class Peripheral:
             await self._fall_silent()
 
     def stop(self) -> None:
-        """Let run() hang up and end."""
+        """Let it hang up and end."""
         self._stopped = True
         self._news.set()
 

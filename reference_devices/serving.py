@@ -42,8 +42,7 @@ async def _run(home: AbstractAsyncContextManager[Home]) -> None:
         locks = [{"device_id": door.device_id, "name": door.name} for door in running.doors]
         sys.stdout.write(json.dumps({"ready": True, "port": running.port, "locks": locks}) + "\n")
         sys.stdout.flush()
-        if running.lost is not None:
-            running.lost.add_done_callback(lambda _: over.set())
+        running.on_end(over.set)
         await over.wait()
     if not told:
         raise HomeError("the Bluetooth controller is gone; plug it in, and start again")

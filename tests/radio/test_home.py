@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
+import errno
 from pathlib import Path
 import socket
 import stat
@@ -19,7 +20,7 @@ from igrs_codec.bsld.keys import advert_key
 from igrs_codec.bsld.lock_state import Ownership
 from reference_devices.door import ask
 from reference_devices.errors import BsldError
-from reference_devices.flash import open_flash
+from reference_devices.flash import FileMedium, open_flash
 from reference_devices.home import Home, serve_home, serve_lock
 from reference_devices.labels import new_label, read_labels, write_labels
 from reference_devices.radio import RadioController, RadioLink, public_address
@@ -208,6 +209,17 @@ async def test_refused(home: Home, request_: Any, message: str) -> None:
     """What nobody can do at a door is refused with what can be done."""
     with pytest.raises(BsldError, match=message):
         await ask(home.folder, request_)
+
+
+async def test_disk_full(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lock that cannot keep what happened to it says so."""
+
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(FileMedium, "program", fail)
+    with pytest.raises(BsldError, match="cannot keep its state: No space left"):
+        await _act(home, "Front door", "knob", "unlock")
 
 
 async def test_nobody_there(tmp_path: Path) -> None:

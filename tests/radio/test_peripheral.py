@@ -1,6 +1,7 @@
 """A lock on the air, seen from a real GATT client."""
 
 import asyncio
+import errno
 import time
 
 from bumble.core import UUID
@@ -202,3 +203,21 @@ async def test_timers(lock: EchoLock, peripheral: Peripheral) -> None:
     peripheral.lock.on_advert()
 
     assert await lock.rang.get() < 0.2
+
+
+async def test_failing_lock(air: RadioLink, central: Device, lock: EchoLock) -> None:
+    """A lock that fails falls silent, and its error is not lost."""
+
+    def fail() -> None:
+        raise OSError(errno.ENOSPC, "disk full")
+
+    async def serve() -> None:
+        async with on_air(lock, await air.radio(lock.device)) as peripheral:
+            await _hear(central, count=1, active=False)
+            lock.tick = fail  # type: ignore[method-assign]
+            lock.on_advert()
+            await asyncio.wait([peripheral.running])
+            assert await _is_silent(central)
+
+    with pytest.raises(OSError, match="disk full"):
+        await serve()
