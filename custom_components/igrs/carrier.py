@@ -7,6 +7,7 @@ this module as a LockError that says why, or as a RasError.
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 import os
 import time
 from typing import Final, NamedTuple, Protocol
@@ -30,7 +31,15 @@ from .igrs_codec.bsld.frame import (
 )
 from .igrs_codec.bsld.session import Answered, HelloMemory, Moved, Recorded
 from .igrs_codec.bsld.tracker import Tracker, clock_agrees
-from .igrs_codec.driver import Event, Failed, Failure, NeedTicket, NeedTime, Step
+from .igrs_codec.driver import (
+    Event,
+    Failed,
+    Failure,
+    NeedTicket,
+    NeedTime,
+    Step,
+    TicketTrouble,
+)
 from .link import explained, is_full
 from .ras import GatewayClient
 from .ras_errors import RasError, RasRefusedError
@@ -288,14 +297,26 @@ class Carrier:
                     exchange = await self._ras.time(self._device_id, need.hello)
                     await conversation.async_exchange(exchange)
                 else:
-                    rights, ttl = TICKET_RIGHTS, TICKET_TTL
-                    self._observer.keep(await self._ras.tickets(self._device_id, rights, ttl))
+                    await self._async_replace_tickets(conversation, need.trouble)
         except RasError as err:
             LOGGER.debug("%s: the RAS does not help: %s", self._name, err)
             self._refusal = err
         except TimeoutError:
             LOGGER.debug("%s: the RAS does not answer in time", self._name)
         return conversation.driver.go_on(time.time())
+
+    async def _async_replace_tickets(
+        self, conversation: Conversation, trouble: TicketTrouble
+    ) -> None:
+        """Fetch new tickets; the RAS may first have to learn the lock's epoch."""
+        fetch = partial(self._ras.tickets, self._device_id, TICKET_RIGHTS, TICKET_TTL)
+        tickets = await fetch(reason=trouble)
+        if trouble is TicketTrouble.EPOCH:
+            for frame in await self._ras.pending(self._device_id):
+                notifications = await conversation.async_deliver(frame.packet)
+                await self._ras.report_pending(self._device_id, notifications)
+            tickets = await fetch()
+        self._observer.keep(tickets)
 
     def _heard(self, event: Event) -> None:
         """Tell the observer what matters to it."""

@@ -91,9 +91,10 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
             observer=self,
         )
         self._shown: Shown | None = None
-        self._stops: list[CALLBACK_TYPE] = []
+        self._stop_listening: CALLBACK_TYPE | None = None
         self._stop_gone: CALLBACK_TYPE | None = None
         self._stop_records: CALLBACK_TYPE | None = None
+        self._stop_look_again: CALLBACK_TYPE | None = None
         self._unowned = False
         self._learning = False
         self._learn_again = False
@@ -156,24 +157,27 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
     @callback
     def async_start(self) -> None:
         """Listen to the lock's adverts."""
-        self._stops.append(
-            bluetooth.async_register_callback(
-                self.hass,
-                self._heard,
-                bluetooth.BluetoothCallbackMatcher(address=self.address, connectable=False),
-                bluetooth.BluetoothScanningMode.PASSIVE,
-            )
+        self._stop_listening = bluetooth.async_register_callback(
+            self.hass,
+            self._heard,
+            bluetooth.BluetoothCallbackMatcher(address=self.address, connectable=False),
+            bluetooth.BluetoothScanningMode.PASSIVE,
         )
 
     @override
     async def async_shutdown(self) -> None:
         """Stop listening and hang up."""
         await super().async_shutdown()
-        for stop in (*self._stops, self._stop_gone, self._stop_records):
+        for stop in (
+            self._stop_listening,
+            self._stop_gone,
+            self._stop_records,
+            self._stop_look_again,
+        ):
             if stop is not None:
                 stop()
-        self._stops.clear()
-        self._stop_gone = self._stop_records = None
+        self._stop_listening = self._stop_gone = None
+        self._stop_records = self._stop_look_again = None
         await self._carrier.async_close()
 
     @callback
@@ -255,6 +259,9 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
                 if before is None or after is None or before.counter != after.counter:
                     self._changed_outside()
                     self._gateway.async_tell()
+            case Verdict.LIMITED if self._stop_look_again is None:
+                # Home Assistant repeats no advert; under a flood look at the last one later.
+                self._stop_look_again = async_call_later(self.hass, 1, self._look_again)
             case Verdict.UNOWNED if not self._unowned:
                 # Reset by hand: whoever wants it back registers it anew.
                 bluetooth.async_rediscover_address(self.hass, self.address)
@@ -262,6 +269,11 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
                 pass
         self._unowned = sighting.verdict is Verdict.UNOWNED
         self._attend()
+
+    @callback
+    def _look_again(self, _: datetime) -> None:
+        self._stop_look_again = None
+        self.async_hear_again()
 
     @callback
     def state_answered(self) -> None:

@@ -307,9 +307,16 @@ class GatewayClient(RasClient):
         data = await self._ask("POST", f"exchanges/{exchange_id}", body)
         return read(lambda data: Exchange.from_json(data, exchange_id), data)
 
-    async def tickets(self, device_id: str, rights: Iterable[str], ttl: int) -> Tickets:
-        """Return new tickets for at most ttl seconds, one per generation (ras_api 5.2)."""
-        data = await self._about(device_id, "tickets", {"rights": list(rights), "ttl": ttl})
+    async def tickets(
+        self, device_id: str, rights: Iterable[str], ttl: int, *, reason: str | None = None
+    ) -> Tickets:
+        """Return new tickets for at most ttl seconds, one per generation (ras_api 5.2).
+
+        The reason says why there is none that the lock takes; "epoch" makes the RAS queue a
+        frame by which it learns the lock's epoch.
+        """
+        body = {"rights": list(rights), "ttl": ttl} | ({} if reason is None else {"reason": reason})
+        data = await self._about(device_id, "tickets", body)
         return read(Tickets.from_json, data)
 
     async def pending(self, device_id: str) -> list[PendingFrame]:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from datetime import timedelta
 import os
 from pathlib import Path
 import time
@@ -14,7 +15,11 @@ from homeassistant.components import bluetooth
 from homeassistant.config_entries import ConfigSubentry
 from homeassistant.const import ATTR_ENTITY_ID, CONF_URL
 from homeassistant.core import HomeAssistant, State
-from pytest_homeassistant_custom_component.common import MockConfigEntry
+from homeassistant.util import dt as dt_util
+from pytest_homeassistant_custom_component.common import (
+    MockConfigEntry,
+    async_fire_time_changed,
+)
 from yarl import URL
 
 from custom_components.igrs.coordinator import IgrsCoordinator
@@ -41,6 +46,11 @@ async def until(condition: Callable[[], bool], seconds: float = 5) -> None:
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110 - many kinds of things, few of them events
             await asyncio.sleep(0.01)
+
+
+def later(home: Home, seconds: float) -> None:
+    """Let Home Assistant's timers believe that time has passed."""
+    async_fire_time_changed(home.hass, dt_util.utcnow() + timedelta(seconds=seconds))
 
 
 @dataclass(slots=True)

@@ -27,7 +27,7 @@ from homeassistant.components import bluetooth
 from homeassistant.core import HomeAssistant
 
 from igrs_codec.bsld.advert import SERVICE_UUID
-from reference_devices.radio import RadioLink
+from reference_devices.radio import RadioLink, hang_up
 
 SOURCE = "00:00:00:00:00:AA"
 RSSI = -60
@@ -81,9 +81,13 @@ class HomeRadio:
         """Count from here."""
         self.traffic = Traffic()
 
+    def silence(self) -> None:
+        """Hear nothing any more."""
+        self.device.remove_listener(Device.EVENT_ADVERTISEMENT, self.scanner.heard)
+
     def forget(self) -> None:
         """Hear nothing any more, and forget what was heard."""
-        self.device.remove_listener(Device.EVENT_ADVERTISEMENT, self.scanner.heard)
+        self.silence()
         manager = bluetooth.api._get_manager(self.hass)
         for address in list(self.scanner._previous_service_info):
             self.scanner._previous_service_info.pop(address)
@@ -187,9 +191,9 @@ class BumbleClient(BaseBleakClient):
             self._disconnected_callback()
 
     async def cut(self) -> None:
-        """Lose the connection."""
+        """Lose the connection; Bumble does not survive a command that nobody waits for."""
         if self._connection is not None:
-            await self._connection.disconnect()
+            await asyncio.shield(asyncio.ensure_future(hang_up(self._connection)))
 
     @override
     async def disconnect(self) -> None:
@@ -277,7 +281,7 @@ async def _give_up(device: Device, attempt: asyncio.Task[Connection]) -> None:
             await device.cancel_connection()
         await asyncio.wait([attempt], timeout=0.1)
     if attempt.exception() is None:
-        await attempt.result().disconnect()
+        await hang_up(attempt.result())
 
 
 def _proxy(characteristic: BleakGATTCharacteristic) -> CharacteristicProxy[bytes]:

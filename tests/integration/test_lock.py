@@ -1,20 +1,11 @@
 """The lock entity over the radio: what it costs, what it shows, and how it fails."""
 
-from datetime import timedelta
-
 from homeassistant.const import STATE_UNKNOWN
 from homeassistant.exceptions import HomeAssistantError
-from homeassistant.util import dt as dt_util
 import pytest
-from pytest_homeassistant_custom_component.common import async_fire_time_changed
 
 from igrs_codec.bsld.frame import Bolt, Operation
-from tests.integration.home import Home, until
-
-
-def later(home: Home, seconds: float) -> None:
-    """Let Home Assistant's timers believe that time has passed."""
-    async_fire_time_changed(home.hass, dt_util.utcnow() + timedelta(seconds=seconds))
+from tests.integration.home import Home, later, until
 
 
 async def test_cold_unlock(home: Home) -> None:

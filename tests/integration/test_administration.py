@@ -1,0 +1,59 @@
+"""Frames that the RAS makes for a lock: queued ones, its clock, a raised epoch."""
+
+from dataclasses import replace
+
+from igrs_codec.bsld.frame import Bolt
+from tests.integration.home import DEVICE_ID, Home, until
+
+TIME_FRAME_INTERVAL = 61  # seconds after that of the registration
+
+
+def epoch(home: Home) -> int:
+    """Return the epoch that the lock is in."""
+    value: int = home.lock._role.ownership.epoch
+    return value
+
+
+async def test_pushed_frame_is_delivered(home: Home) -> None:
+    """A queued frame is fetched when the RAS pushes it, and its answer reported."""
+    answer = await home.ras.person.post(f"/v1/devices/{DEVICE_ID}/revoke-all")
+    assert answer.http == 202
+
+    await until(lambda: epoch(home) == 2)
+    await until(lambda: not home.coordinator._carrier._queue.locked())
+    await home.call("unlock")
+    assert home.lock.state.bolt is Bolt.UNLOCKED
+
+
+async def test_unknown_epoch(home: Home) -> None:
+    """A lock in an epoch that the RAS does not know tells it, and takes the next ticket."""
+    home.lock._role._ownership = replace(home.lock._role.ownership, epoch=7)
+
+    await home.call("unlock")
+
+    assert home.lock.state.bolt is Bolt.UNLOCKED
+    assert home.radio.traffic.connections == 1
+
+
+async def test_clock_is_set_before_the_operation(home: Home) -> None:
+    """After a power loss the RAS sets the clock on the link of the next operation."""
+    home.ras.clock.ahead = TIME_FRAME_INTERVAL
+    home.peripheral.power_cycle()
+    await until(lambda: not home.radio.clients)
+    assert home.lock.state.clock_unset
+
+    await home.call("unlock")
+
+    assert home.lock.state.bolt is Bolt.UNLOCKED
+    assert not home.lock.state.clock_unset
+
+
+async def test_wrong_clock_is_set_after_the_operation(home: Home) -> None:
+    """A lock whose clock is off by more than 30 s gets the right time after it was used."""
+    home.ras.clock.ahead = TIME_FRAME_INTERVAL
+    role = home.lock._role
+    role.clock.set(role.clock.time + 45)
+
+    await home.call("unlock")
+
+    await until(lambda: abs(role.clock.time - home.ras.clock()) < 5)

@@ -1,0 +1,110 @@
+"""The state from adverts: only authentic and new ones are believed, and silence shows."""
+
+import os
+import time
+
+from homeassistant.const import STATE_UNAVAILABLE
+import pytest
+
+from igrs_codec.bsld.advert import encode
+from igrs_codec.bsld.frame import Bolt, Door, LockState, Operation
+from tests.integration.home import ADDRESS, DEVICE, Home, later, until
+
+LOCKED = LockState(bolt=Bolt.LOCKED, door=Door.CLOSED)
+
+
+def forged(home: Home, state: LockState, counter: int, *, seconds: int = 0) -> bytes:
+    """Return what somebody who holds K_adv could send."""
+    return encode(
+        home.coordinator.memory.k_adv[1],
+        DEVICE,
+        1,
+        state=state,
+        battery=50,
+        counter=counter,
+        time=int(time.time()) + seconds,
+    )
+
+
+async def test_replay(home: Home) -> None:
+    """An advert from before is not believed after a newer one."""
+    recorded = home.lock.service_data()
+    home.lock.turn_knob(Operation.UNLOCK)
+    await home.until_state("unlocked")
+
+    home.radio.advert(ADDRESS, recorded)
+
+    assert home.state().state == "unlocked"
+
+
+async def test_noise(home: Home, caplog: pytest.LogCaptureFixture) -> None:
+    """Forged adverts change nothing; many of them are told once."""
+    for _ in range(100):
+        home.radio.advert(ADDRESS, b"\x11" + os.urandom(9))
+
+    assert home.state().state == "locked"
+    assert caplog.text.count("forged advertisements") == 1
+    home.lock.turn_knob(Operation.UNLOCK)
+    await home.until_state("unlocked")
+
+
+async def test_battery_door_and_alarm(home: Home) -> None:
+    """Everything in the state byte reaches its entity, without a connection."""
+    home.lock.set_battery(15)
+    home.lock.move_door(open=True)
+    home.lock.tamper()
+
+    await home.until_state("on", "binary_sensor.front_door_alarm")
+    assert home.state("sensor.front_door_battery").state == "15"
+    assert home.state("binary_sensor.front_door_door").state == "on"
+    assert home.radio.traffic.connections == 0
+
+
+async def test_silence(home: Home, caplog: pytest.LogCaptureFixture) -> None:
+    """Without an authentic advert for 300 s the lock is unavailable, until the next one."""
+    home.radio.silence()
+    later(home, 301)
+    await home.until_state(STATE_UNAVAILABLE)
+    assert caplog.text.count("Front door is out of range") == 1
+
+    home.radio.advert(ADDRESS, forged(home, LOCKED, home.lock._role.counter, seconds=64))
+    await home.until_state("locked")
+
+
+async def test_bolt_is_known_again(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After an operation without an answer the next authentic advert shows the bolt."""
+    home.coordinator._tracker.doubt()
+    home.coordinator.state_answered()
+    assert home.state().state == "unknown"
+
+    home.lock.turn_knob(Operation.UNLOCK)
+
+    await home.until_state("unlocked")
+
+
+async def test_reset_by_hand(home: Home) -> None:
+    """A lock that was reset at the door is offered anew, and its state is not touched."""
+    home.lock.press_button(11)
+    await until(lambda: home.coordinator._unowned)
+
+    assert home.state().state == "locked"
+
+
+async def test_new_generation(home: Home) -> None:
+    """An advert of an unknown generation makes the gateway ask for keys."""
+    home.coordinator._tracker.set_keys({})
+    home.coordinator.memory.k_adv.clear()
+    home.lock.turn_knob(Operation.UNLOCK)
+
+    await home.until_state("unlocked")
+
+    assert home.coordinator.memory.k_adv
+
+
+async def test_clock_unset(home: Home) -> None:
+    """Adverts of a lock without a clock are replayable: the clock is set, by connecting."""
+    home.ras.clock.ahead = 61
+    home.coordinator._tracker._hello_clock_at = None
+    home.peripheral.power_cycle()
+
+    await until(lambda: not home.lock.state.clock_unset)
