@@ -194,9 +194,9 @@ class ReferenceLock:
         lost, self._links = self._links, set()
         self._lost |= lost
         self._queue.clear()
-        self._boot()
         for link in sorted(lost):
             self.on_close(link)
+        self._boot()
         self.on_advert()
 
     def _boot(self) -> None:

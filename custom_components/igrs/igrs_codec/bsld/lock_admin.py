@@ -6,6 +6,7 @@ the caller can make all that a frame changes one atomic write before the answer.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from hmac import compare_digest
 from types import MappingProxyType
 from typing import Final
 
@@ -118,7 +119,8 @@ def check(frame: Frame, own: Ownership, now: Situation) -> None:
 
 
 def _check_fixed_bytes(frame: Frame, now: Situation) -> None:
-    if frame.command == Command.TIME and frame.value != now.nonce[:TIME_NONCE_SIZE]:
+    nonce = now.nonce[:TIME_NONCE_SIZE]
+    if frame.command == Command.TIME and not compare_digest(frame.value, nonce):
         raise FrameError("another HELLO")
     if frame.command == Command.REMOVE and frame.value != remove(now.identity.device):
         raise FrameError("not the removal of this device")

@@ -155,7 +155,7 @@ class Body:
         """Take over the battery in percent."""
         was_low, self.battery = self.state.battery_low, battery
         if self.state.battery_low is not was_low:
-            self.happened(Event.LOW_BATTERY, detail=battery)
+            self.happened(Event.LOW_BATTERY)
 
     def happened(self, event: Event, *, detail: int = 0) -> None:
         """Record tamper, wrong codes, a boot and the like; some of it is an alarm."""

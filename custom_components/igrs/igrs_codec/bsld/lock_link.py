@@ -6,11 +6,13 @@ session. What stays too long without proving anything is closed.
 
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from hmac import compare_digest
 from types import MappingProxyType
 from typing import Final
 
 from .frame import Right
 from .packet import BlockKey, Hello
+from .values import SessionRequest
 
 MAX_ERRORS: Final = 5
 MAX_AUTHS: Final = 4  # well-formed AUTH per HELLO
@@ -64,8 +66,7 @@ class Session:
     """A session that a ticket opened; its key is in RAM only.
 
     expires is the end of the ticket in Unix seconds; granted is what ticket and row
-    allow, rights what the clock leaves of it; executed is (a, b, rnd) of the last
-    executed operation.
+    allow, rights what the clock leaves of it; executed is the last executed operation.
     """
 
     key: BlockKey
@@ -75,7 +76,16 @@ class Session:
     rights: Right
     received: int = 0
     sent: int = 0
-    executed: tuple[int, int, bytes] | None = None
+    executed: SessionRequest | None = None
+
+    def has_executed(self, request: SessionRequest) -> bool:
+        """Return whether an operate request is a repeat of the last executed one."""
+        last = self.executed
+        return (
+            last is not None
+            and (last.a, last.b) == (request.a, request.b)
+            and compare_digest(last.rnd, request.rnd)
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,12 @@
 """What the lock does with a packet: accept it and act, or answer ERR.
 
 Project profile (protocol 13). Accepting and acting are apart: an `accept` function
-raises, or returns what to do; only then anything changes.
+raises, or returns what to do. Only a key exchange that fails counts all the same.
 """
 
 from collections.abc import Callable
 from functools import partial
+from hmac import compare_digest
 from types import MappingProxyType
 from typing import Final
 
@@ -102,10 +103,10 @@ class Packets:
         ticket = Frame.from_bytes(self._owner.admin_key(gen, bytes(hello)).open(packet))
         if (ticket.command, ticket.type) != (Command.AUTHENTICATE, FrameType.REQUEST):
             raise PacketError("not a ticket")
-        link.auths += 1
         return partial(self._authenticate, link, hello, head.number, ticket)
 
     def _authenticate(self, link: Link, hello: Hello, tag: int, ticket: Frame) -> None:
+        link.auths += 1
         own, clock, device = self._owner.ownership, self._clock, self._owner.identity.device
         fields = TicketFields.from_bytes(ticket.value)
         grant = judge(ticket, own, clock)
@@ -144,7 +145,7 @@ class Packets:
         if (
             frame.type is not FrameType.REQUEST
             or abs(frame.time - self._clock.time) > TIME_WINDOW
-            or SessionRequest.from_bytes(frame.value).echo != hello.echo
+            or not compare_digest(SessionRequest.from_bytes(frame.value).echo, hello.echo)
         ):
             raise PacketError("not a request of this session")
         return partial(self._serve, link, session, head.number, frame)
@@ -254,8 +255,8 @@ class Packets:
         index, half = parse_prov(packet)
         halves = {**link.halves, index: half}
         if len(halves) == 1:
-            return partial(setattr, link, "halves", halves)
-        link.halves = {}
+            return partial(link.halves.update, halves)
+        link.halves.clear()
         link.exchanges += 1
         private = self._entropy.private_key()
         ras_public = halves[0] + halves[1]

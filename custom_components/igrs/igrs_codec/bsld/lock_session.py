@@ -151,7 +151,7 @@ class Requests:
         status = self._refusal(session, frame, request)
         if status is None:
             self._latest = frame.time
-            session.executed = request.a, request.b, request.rnd
+            session.executed = request
             cause = Cause(
                 method=Method.GATEWAY,
                 uid=session.uid,
@@ -174,7 +174,7 @@ class Requests:
         conditions = (
             (impossible, Status.BAD_ARGUMENT),
             (self.ended(session), Status.EXPIRED),
-            ((request.a, request.b, request.rnd) == session.executed, self._body.status),
+            (session.has_executed(request), self._body.status),
             (
                 needed not in session.rights,
                 Status.CLOCK_UNSET if kept_by_clock else Status.DENIED,
