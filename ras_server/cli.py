@@ -13,7 +13,8 @@ from pathlib import Path
 import sys
 from typing import Any, Final
 
-from .settings import Settings, SettingsError
+from .errors import OperatorError
+from .settings import Settings
 
 FAILED: Final = 1
 _PAGE: Final = 200
@@ -21,7 +22,7 @@ _PAGE: Final = 200
 type Arguments = argparse.Namespace
 
 
-class CommandError(Exception):
+class CommandError(OperatorError):
     """The command could not do its work; the message says what to do."""
 
 
@@ -31,7 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
     asked.folder = Path(getattr(asked, "folder", "ras-data"))
     try:
         code: int = asked.run(asked)
-    except (SettingsError, CommandError) as err:
+    except OperatorError as err:
         print(f"ras: {err}", file=sys.stderr)
         return FAILED
     return code
@@ -212,9 +213,7 @@ def _parser() -> argparse.ArgumentParser:
     audits = _group(commands, "audit", "Check the audit.")
     command(audits, "verify", _audit_verify, "Check that nobody changed the audit.")
 
-    backup = command(
-        commands, "backup", _backup, "Copy the database of a server."
-    )
+    backup = command(commands, "backup", _backup, "Copy the database of a server.")
     backup.add_argument("file", type=Path, help="the new file")
     return parser
 

@@ -1,7 +1,12 @@
-"""The answer codes of the server (clause 7.6, Table 1; numbers: project profile), and its error.
+"""The answer codes of the server (clause 7.6, Table 1; numbers: project profile), and its errors.
 
 Exception
-  └── RasError        a request that is answered with a code; carries what the answer needs
+  ├── RasError             a request is answered with a code; carries what the answer needs
+  └── OperatorError        something only the operator can mend; the message says what
+        ├── SettingsError
+        ├── CommandError
+        ├── DatabaseError
+        └── VaultError
 """
 
 from collections.abc import Sequence
@@ -103,6 +108,10 @@ _HTTP: Final = {
     Code.RATE_LIMITED: 429,
     Code.NOT_READY: 503,
 }
+
+
+class OperatorError(Exception):
+    """The operator has to mend something; the message says what, in one line."""
 
 
 class RasError(Exception):

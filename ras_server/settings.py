@@ -7,13 +7,15 @@ from pathlib import Path
 import tomllib
 from typing import Any, Final, Self
 
+from .errors import OperatorError
+
 DATABASE_FILE: Final = "ras.db"
 KEY_FILE: Final = "master.key"
 SETTINGS_FILE: Final = "ras.toml"
 SOCKET_FILE: Final = "ras.sock"
 
 
-class SettingsError(Exception):
+class SettingsError(OperatorError):
     """A setting is missing or wrong; the message says what to do."""
 
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Final
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from .errors import OperatorError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -17,7 +19,7 @@ _ID_SIZE: Final = 4
 _NONCE_SIZE: Final = 12
 
 
-class VaultError(Exception):
+class VaultError(OperatorError):
     """A sealed value does not open: other master key, other place, or changed."""
 
 

@@ -21,6 +21,8 @@ from pathlib import Path
 import sqlite3
 from typing import Any, Final, Self
 
+from ..errors import OperatorError
+
 _LOGGER = logging.getLogger(__name__)
 
 _CHECKPOINT_PAGES: Final = 1000
@@ -33,7 +35,7 @@ type Row = sqlite3.Row
 type Parameters = Sequence[Any] | dict[str, Any]
 
 
-class DatabaseError(Exception):
+class DatabaseError(OperatorError):
     """The database cannot be opened, or could not be written and takes no more."""
 
 
