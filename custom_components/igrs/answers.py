@@ -27,7 +27,6 @@ class ServerInfo:
 
     name: str
     server_id: str
-    version: str
 
     @classmethod
     def from_json(cls, data: Json) -> Self:
@@ -35,7 +34,6 @@ class ServerInfo:
         return cls(
             name=str(data["name"]),
             server_id=str(data["server_id"]),
-            version=str(data["version"]),
         )
 
 
@@ -44,20 +42,14 @@ class Sighting:
     """What the RAS knows about an advertiser it was told of (ras_api 4)."""
 
     device_id: str
-    known: bool
     mine: bool
-    claimable: bool
-    k_adv_gens: tuple[int, ...]
 
     @classmethod
     def from_json(cls, data: Json) -> Self:
         """Parse one element of the answer to POST sightings."""
         return cls(
             device_id=str(data["device_id"]),
-            known=bool(data["known"]),
             mine=bool(data["mine"]),
-            claimable=bool(data["claimable"]),
-            k_adv_gens=tuple(int(gen) for gen in data.get("k_adv_gens", ())),
         )
 
 
@@ -66,24 +58,14 @@ class DeviceInfo:
     """A device of the account (ras_api 5, the device object)."""
 
     device_id: str
-    type: str
     name: str
-    state: str
-    gen: int
-    model: str | None
-    fw: str | None
 
     @classmethod
     def from_json(cls, data: Json) -> Self:
         """Parse a device object."""
         return cls(
             device_id=str(data["device_id"]),
-            type=str(data["type"]),
             name=str(data["name"]),
-            state=str(data["state"]),
-            gen=int(data["gen"]),
-            model=None if data.get("model") is None else str(data["model"]),
-            fw=None if data.get("fw") is None else str(data["fw"]),
         )
 
 
@@ -129,7 +111,6 @@ class Registration:
     """The last result of a registration exchange (ras_api 5, Figure 11)."""
 
     device: DeviceInfo
-    uid: int
     tickets: tuple[Json, ...] = field(repr=False)
     k_adv: dict[int, bytes] = field(repr=False)
 
@@ -140,7 +121,6 @@ class Registration:
             raise RasRefusedError(int(data["code"]))
         return cls(
             device=DeviceInfo.from_json(data["device"]),
-            uid=int(data["uid"]),
             tickets=tuple(dict(ticket) for ticket in data["tickets"]),
             k_adv=k_adv_from_json(data["k_adv"]),
         )
@@ -191,20 +171,13 @@ class PendingFrame:
 class LogReceipt:
     """What became of uploaded log records (ras_api 8); `next` is the record to read next."""
 
-    stored: int
-    duplicates: int
     next: int
-    gap: tuple[int, int] | None
 
     @classmethod
     def from_json(cls, data: Json) -> Self:
         """Parse the answer to POST log."""
-        gap = data.get("gap")
         return cls(
-            stored=int(data["stored"]),
-            duplicates=int(data["duplicates"]),
             next=int(data["next"]),
-            gap=None if gap is None else (int(gap[0]), int(gap[1])),
         )
 
 
@@ -255,7 +228,6 @@ class PushReady:
     newest audit entry; after `reset` the lists have to be read again.
     """
 
-    version: str
     time: int
     heartbeat_s: float
     audit_head: tuple[int, str]
@@ -268,7 +240,6 @@ class PushReady:
         if hello["op"] != "hello" or answer["op"] not in ("ready", "reset"):
             raise ValueError
         return cls(
-            version=str(hello["server"]["version"]),
             time=int(hello["time"]),
             heartbeat_s=float(hello["heartbeat_s"]),
             audit_head=(int(hello["audit"]["n"]), str(hello["audit"]["hash"])),

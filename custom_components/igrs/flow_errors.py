@@ -64,7 +64,7 @@ def problem(err: FormError) -> Problem:
             key = "server_too_old" if err.too_old else "server_too_new"
         case RasUnreachableError():
             key = "cannot_connect"
-        case RasError():
+        case _:
             where, key = _REFUSALS.get(err.code, ("base", "refused"))
             placeholders = {"code": str(err.code)}
     return Problem({where: key}, placeholders)

@@ -6,7 +6,7 @@ integration is, and keeps its own access token fresh. Every POST carries a messa
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from ipaddress import ip_address
 from time import monotonic
 from typing import Final, TypedDict
@@ -42,7 +42,6 @@ SCHEMA: Final = 1  # version of the messages this client speaks
 REQUEST_TIMEOUT: Final = 25  # seconds; architecture, deadlines
 TOKEN_MARGIN: Final = 60  # seconds before its end at which a token is renewed
 STILL_RUNNING_PAUSE: Final = 1  # seconds before a running request is asked for again
-PAGE: Final = "200"  # objects per answer of a list
 
 _NOT_WORKING: Final = frozenset({Code.FAILED, Code.INTERNAL, Code.NOT_READY})
 _NOT_AUTHENTICATED: Final = frozenset({Code.CREDENTIALS_WRONG, Code.TOKEN_EXPIRED})
@@ -141,13 +140,12 @@ class RasClient:
         path: str,
         body: Json | None = None,
         *,
-        query: Mapping[str, str] | None = None,
         token: str | None = None,
         mid: str | None = None,
     ) -> Json:
         """Send a request below /v1 and return the data of its answer, or raise a RasError."""
         sent = None if method == "GET" else {"mid": mid or ulid_now(), **(body or {})}
-        url = self.base_url.joinpath("v1", *path.split("/")).with_query(query)
+        url = self.base_url.joinpath("v1", *path.split("/"))
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         try:
             return await self._send(method, url, sent, headers)
@@ -222,22 +220,15 @@ class GatewayClient(RasClient):
                 self._token_until = monotonic() + self._token.expires_in - TOKEN_MARGIN
             return self._token.token
 
-    async def _ask(
-        self,
-        method: str,
-        path: str,
-        body: Json | None = None,
-        *,
-        query: Mapping[str, str] | None = None,
-    ) -> Json:
+    async def _ask(self, method: str, path: str, body: Json | None = None) -> Json:
         """Send a request as this gateway; a token that was revoked is renewed once."""
         mid = ulid_now()
         token = await self.access_token()
         try:
-            return await self.call(method, path, body, query=query, token=token, mid=mid)
+            return await self.call(method, path, body, token=token, mid=mid)
         except RasAuthError:
             token = await self.access_token(stale=token)
-            return await self.call(method, path, body, query=query, token=token, mid=mid)
+            return await self.call(method, path, body, token=token, mid=mid)
 
     async def sightings(self, seen: Iterable[SeenDevice]) -> list[Sighting]:
         """Report adverts; the answer is about our own locks and claimable ones (ras_api 4)."""
@@ -245,54 +236,27 @@ class GatewayClient(RasClient):
         data = await self._ask("POST", path, {"seen": list(seen)})
         return read(lambda data: [Sighting.from_json(item) for item in data["seen"]], data)
 
-    async def devices(self) -> list[DeviceInfo]:
-        """Return all devices of the account (ras_api 5)."""
-        found: list[DeviceInfo] = []
-        query = {"limit": PAGE}
-        while True:
-            data = await self._ask("GET", "devices", query=query)
-            found += read(lambda data: [DeviceInfo.from_json(item) for item in data["items"]], data)
-            cursor = data.get("next")
-            if cursor is None:
-                return found
-            query["cursor"] = str(cursor)
-
     async def device(self, device_id: str) -> DeviceInfo:
         """Return one device, or raise RasRefusedError DEVICE_UNKNOWN."""
         return read(DeviceInfo.from_json, await self._ask("GET", f"devices/{device_id}"))
 
     async def authenticate_device(
-        self,
-        device_id: str,
-        service_data: bytes,
-        *,
-        hello: bytes | None = None,
-        setup_code: str | None = None,
+        self, device_id: str, service_data: bytes, *, setup_code: str | None = None
     ) -> Verdict:
         """Ask whether a lock may be registered (Figure 10); a refusal says why not."""
-        body = {"service_data": service_data.hex(), **_optional(hello, setup_code=setup_code)}
+        body = {"service_data": service_data.hex(), **_present(setup_code=setup_code)}
         return read(Verdict.from_json, await self._about(device_id, "authenticate", body))
 
     async def register_device(
         self, device_id: str, hello: bytes, name: str, *, setup_code: str | None = None
     ) -> Exchange:
         """Open the registration exchange (Figure 11); its result is a `Registration`."""
-        body = {"name": name, **_optional(hello, setup_code=setup_code)}
+        body = {"name": name, "hello": hello.hex(), **_present(setup_code=setup_code)}
         return read(Exchange.from_json, await self._about(device_id, "register", body))
-
-    async def relay(self, device_id: str, hello: bytes, do: Iterable[Json]) -> Exchange:
-        """Open a relay exchange: the RAS mints the packets of the commands (ras_api 5.1)."""
-        body = {"mode": "relay", "do": [dict(item) for item in do], **_optional(hello)}
-        return read(Exchange.from_json, await self._about(device_id, "exchange", body))
 
     async def time(self, device_id: str, hello: bytes) -> Exchange:
         """Open the exchange that sets the lock's clock (one time frame)."""
-        data = await self._about(device_id, "time", _optional(hello))
-        return read(Exchange.from_json, data)
-
-    async def deliver(self, device_id: str, hello: bytes) -> Exchange:
-        """Open the exchange that delivers the queued administration frame, if any."""
-        data = await self._about(device_id, "deliver", _optional(hello))
+        data = await self._about(device_id, "time", {"hello": hello.hex()})
         return read(Exchange.from_json, data)
 
     async def exchange_step(
@@ -303,7 +267,11 @@ class GatewayClient(RasClient):
         hello: bytes | None = None,
     ) -> Exchange:
         """Report what the lock notified and return what to do next (ras_api 5.1)."""
-        body = {"notifications": [item.hex() for item in notifications], **_optional(hello)}
+        new_hello = None if hello is None else hello.hex()
+        body = {
+            "notifications": [item.hex() for item in notifications],
+            **_present(hello=new_hello),
+        }
         data = await self._ask("POST", f"exchanges/{exchange_id}", body)
         return read(lambda data: Exchange.from_json(data, exchange_id), data)
 
@@ -315,7 +283,7 @@ class GatewayClient(RasClient):
         The reason says why there is none that the lock takes; "epoch" makes the RAS queue a
         frame by which it learns the lock's epoch.
         """
-        body = {"rights": list(rights), "ttl": ttl} | ({} if reason is None else {"reason": reason})
+        body = {"rights": list(rights), "ttl": ttl, **_present(reason=reason)}
         data = await self._about(device_id, "tickets", body)
         return read(Tickets.from_json, data)
 
@@ -330,15 +298,6 @@ class GatewayClient(RasClient):
         data = await self._about(device_id, "pending", body)
         return read(lambda data: bool(data["more"]), data)
 
-    async def operate(self, device_id: str, cmd: str, expires: int) -> Json | None:
-        """Operate through the RAS and any gateway; None if the outcome comes by push."""
-        body = {"cmd": cmd, "expires": expires, "wait": 20}
-        return (await self._ask("POST", f"devices/{device_id}/operate", body)).get("result")
-
-    async def query(self, device_id: str, what: str) -> Json | None:
-        """Ask status, version or log through the RAS; None if the outcome comes by push."""
-        return (await self._ask("POST", f"devices/{device_id}/query", {"what": what})).get("result")
-
     async def upload_log(
         self, device_id: str, lock_time: int, records: Iterable[LogRecord]
     ) -> LogReceipt:
@@ -352,7 +311,6 @@ class GatewayClient(RasClient):
         return await self._ask("POST", f"devices/{device_id}/{route}", body)
 
 
-def _optional(hello: bytes | None, **members: str | None) -> dict[str, str]:
-    """Return the members of a body that are there, packets in hex."""
-    present = {"hello": None if hello is None else hello.hex(), **members}
-    return {name: value for name, value in present.items() if value is not None}
+def _present(**members: str | None) -> dict[str, str]:
+    """Return the optional members of a body that are there."""
+    return {name: value for name, value in members.items() if value is not None}

@@ -395,6 +395,20 @@ async def test_already_here(
     assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "already_configured")
 
 
+async def test_reset_by_hand(
+    hass: HomeAssistant, owned: Client, lock: ReferenceLock, switch: RasSwitch
+) -> None:
+    """A lock that was reset at the door is registered again by its owner, as if it were new."""
+    lock.press_button(10)
+    await until(lambda: heard(hass) == lock.service_data())
+    async with set_up(hass, switch.ras, owned) as entry:
+        result = await submit(hass, await offered(hass), setup_code=CODE)
+        assert result["errors"] == {"base": "window_closed"}
+        await press_button(hass, lock)
+
+        assert_added(hass, entry, await submit(hass, result, setup_code=CODE), "lock_added")
+
+
 @pytest.mark.parametrize(
     ("address", "service_data"),
     [
