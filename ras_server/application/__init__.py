@@ -21,6 +21,7 @@ from . import (
     sightings,
     tickets,
 )
+from .access import GATEWAYS
 from .audit import AUDIT
 from .custody import Custody
 from .exchanges import EXCHANGES, Exchanges
@@ -31,11 +32,11 @@ from .reports import take_report
 from .sightings import SIGHTINGS, Sightings
 
 ROUTES: Final = (
+    *tickets.ROUTES,  # first: the router tries one after the other, and this one has to be fast
     *sightings.ROUTES,
     *devices.ROUTES,
     *lifecycle.ROUTES,
     *bridge.ROUTES,
-    *tickets.ROUTES,
     *pending.ROUTES,
     *operations.ROUTES,
     *grants.ROUTES,
@@ -59,6 +60,7 @@ async def context(app: web.Application) -> AsyncIterator[None]:
     )
     app[EXCHANGES] = Exchanges(app[LOCKS])
     app[SIGHTINGS] = Sightings()
+    app[GATEWAYS] = {}
     app[ERRANDS] = {}
     app[PUSH].on(2, partial(take_response, app))
     for mi in (3, 4, 9, 10):

@@ -1,5 +1,7 @@
 """From a request to a lock, a person's standing at it, and the verdict on a wish."""
 
+from typing import Final
+
 from aiohttp import web
 import probatio
 
@@ -94,6 +96,9 @@ def allowed(request: web.Request, lock: Lock, found: tuple[Standing, ...], wish:
 def own_gateway(request: web.Request, gateway_id: str) -> Gateway:
     """Return the gateway that the caller is or has, or raise 3001."""
     principal: Principal = request[PRINCIPAL]
+    known = request.app[GATEWAYS]
+    if gateway_id == principal.gateway_id and gateway_id in known:
+        return known[gateway_id]
     gateway = gateways.get(request.app[DATABASE], gateway_id)
     if (
         gateway is None
@@ -101,4 +106,9 @@ def own_gateway(request: web.Request, gateway_id: str) -> Gateway:
         or (principal.kind is Kind.GATEWAY and gateway_id != principal.gateway_id)
     ):
         raise RasError(Code.NOT_PERMITTED, "This is not a gateway of the caller")
+    known[gateway_id] = gateway
     return gateway
+
+
+GATEWAYS: Final[web.AppKey[dict[str, Gateway]]] = web.AppKey("gateways")
+"""The gateways that asked for something: owner and kind of a gateway never change."""

@@ -39,7 +39,16 @@ def canonical(entry: dict[str, Any]) -> bytes:
     UTF-8, keys sorted by code point at every level, no white space, integers only, strings in NFC,
     no escapes but quote and backslash; control characters are refused.
     """
+    text = orjson.dumps(entry, option=orjson.OPT_SORT_KEYS)
+    if not text.translate(None, _PLAIN) and float not in map(
+        type, entry.get("detail", {}).values()
+    ):
+        return text
     return orjson.dumps(_clean(entry), option=orjson.OPT_SORT_KEYS)
+
+
+_PLAIN: Final = bytes(range(0x20, 0x7F)).replace(b"\\", b"")
+"""The bytes of an entry that is canonical as it stands: identifiers hold nothing else."""
 
 
 def _clean(value: Any) -> Any:

@@ -51,13 +51,14 @@ class LabelKey(_Root):
 class DeviceKey(_Root):
     """K_D of one generation of a lock (1..15)."""
 
-    __slots__ = ("_admin", "gen")
+    __slots__ = ("_admin", "_advert", "gen")
 
     def __init__(self, device: bytes, gen: int, key: bytes) -> None:
         """Take the device id (6 bytes), the generation and the key (16 bytes)."""
         super().__init__(device, key)
         self.gen = gen
         self._admin: BlockKey | None = None
+        self._advert: bytes | None = None
 
     @property
     def admin(self) -> BlockKey:
@@ -68,8 +69,10 @@ class DeviceKey(_Root):
 
     @property
     def advert(self) -> bytes:
-        """Return K_adv (16 bytes): for gateways of the owner's household."""
-        return keys.advert_key(self._key, self.device, self.gen)
+        """Return K_adv (16 bytes), made once: for gateways of the owner's household."""
+        if self._advert is None:
+            self._advert = keys.advert_key(self._key, self.device, self.gen)
+        return self._advert
 
     def proves(self, check_value: bytes) -> bool:
         """Return whether a lock that tells this check value (4 bytes) has the key."""

@@ -1,13 +1,20 @@
 """Tickets for gateways that work without the server (project profile, section 5.2)."""
 
+from functools import lru_cache
 from typing import Any, Final
 
 from aiohttp import web
 import orjson
 import probatio
 
-from igrs_codec.bsld.frame import ALL_RIGHTS
-from igrs_codec.bsld.ticket import MIN_TTL, Ticket, encode_ttl, rights_from_names, rights_to_names
+from igrs_codec.bsld.frame import ALL_RIGHTS, Right
+from igrs_codec.bsld.ticket import (
+    MIN_TTL,
+    encode_ttl,
+    rights_from_names,
+    rights_to_names,
+    ttl_seconds,
+)
 
 from .. import fields
 from ..errors import Code, RasError
@@ -63,7 +70,7 @@ def hand_out(
     """Return tickets and the keys of adverts for a gateway; both are secrets."""
     locks = app[LOCKS]
     now = locks.now
-    granted = standing.rights & rights_from_names(rights) & ALL_RIGHTS
+    granted = granted_rights(standing.rights, tuple(rights))
     if not granted:
         raise RasError(Code.NOT_PERMITTED, "None of these rights is granted")
     ttl = min(ttl, LONGEST[gateway.kind])
@@ -71,37 +78,63 @@ def hand_out(
         ttl = min(ttl, standing.end - now)
     if ttl < MIN_TTL:
         raise RasError(Code.EXPIRED, "The grant ends in less than a minute")
-    tid, code = locks.next_tid(), encode_ttl(ttl)
-    tickets = []
+    tid, code, names = locks.next_tid(), ttl_code(ttl), right_names(granted)
+    tickets: list[dict[str, Any]] = []
     for key in lock.record.keys:
         if key.phase not in _ISSUED:
             continue
+        epoch = lock.device.epoch if key.phase == Phase.CURRENT else 1
         minted = locks.key(lock, key).mint(
-            uid=standing.uid,
-            tid=tid,
-            rights=granted,
-            ttl=code,
-            epoch=lock.device.epoch if key.phase == Phase.CURRENT else 1,
-            time=now,
+            uid=standing.uid, tid=tid, rights=granted, ttl=code, epoch=epoch, time=now
         )
-        tickets.append(Ticket.from_minted(minted, lock.bytes, key.gen))
+        tickets.append(
+            {
+                "gen": key.gen,
+                "packet": minted.packet.hex(),
+                "k_t": minted.k_t.hex(),
+                "tid": tid,
+                "uid": standing.uid,
+                "rights": names,
+                "issued": now,
+                "expires": minted.expires,
+                "epoch": epoch,
+            }
+        )
     app[AUDIT].append(
         "ticket.issue",
         f"gw:{gateway.gateway_id}",
         lock.address,
         detail={
-            "expires": max((ticket.expires for ticket in tickets), default=now),
+            "expires": now + ttl_seconds(code),
             "gateway": gateway.gateway_id,
-            "gens": [ticket.gen for ticket in tickets],
-            "rights": rights_to_names(granted),
+            "gens": [ticket["gen"] for ticket in tickets],
+            "rights": names,
             "tid": tid,
             "uid": standing.uid,
         },
     )
     return {
-        "tickets": [ticket.to_json() for ticket in tickets],
+        "tickets": tickets,
         "k_adv": advert_keys(locks, lock) if gateway.user_id == lock.device.owner else {},
     }
+
+
+@lru_cache
+def granted_rights(held: Right, asked: tuple[str, ...]) -> Right:
+    """Return the rights that are both held and asked for."""
+    return held & rights_from_names(list(asked)) & ALL_RIGHTS
+
+
+@lru_cache
+def ttl_code(ttl: int) -> int:
+    """Return how a ticket says its lifetime (seconds)."""
+    return encode_ttl(ttl)
+
+
+@lru_cache
+def right_names(rights: Right) -> list[str]:
+    """Return the names of rights."""
+    return rights_to_names(rights)
 
 
 def advert_keys(locks: Locks, lock: Lock) -> dict[str, str]:
