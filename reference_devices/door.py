@@ -51,7 +51,7 @@ class Door:
         return {
             "device_id": self.device_id,
             "name": self.name,
-            "connections": self.peripheral.connections,
+            "connections": self.peripheral.accepted,
             **self.lock.show(),
         }
 

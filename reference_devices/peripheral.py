@@ -113,8 +113,8 @@ class Peripheral:
         clock: Callable[[], float],
     ) -> None:
         self.lock = lock
-        self.connections = 0
-        """How many there were."""
+        self.accepted = 0
+        """How many connections there were."""
         self._clock = clock
         self._device = device
         self._own_address_type = own_address_type
@@ -215,7 +215,7 @@ class Peripheral:
             _LOGGER.debug("Not advertising: %s", err)
 
     def _on_connection(self, connection: Connection) -> None:
-        self.connections += 1
+        self.accepted += 1
         link = self.lock.connect()
         if link is None:
             self._hang_up(connection)

@@ -195,8 +195,11 @@ async def test_give_up(api: APIClient, air: RadioLink) -> None:
     assert await slots.told.get() == (2, 2, [])
 
     lock = EchoLock()
+    heard: asyncio.Queue[Any] = asyncio.Queue()
+    api.subscribe_bluetooth_le_raw_advertisements(heard.put_nowait)
     async with on_air(lock, await air.radio(DEVICE)):
-        await asyncio.sleep(0.05)  # several adverts
+        for _ in range(3):
+            await heard.get()
         assert not lock.links
 
 

@@ -52,8 +52,12 @@ async def test_cancelled_connection(air: RadioLink) -> None:
     assert error.value.error_code == hci.HCI_ErrorCode.UNKNOWN_CONNECTION_IDENTIFIER_ERROR
 
     late = EchoLock(bytes(ABSENT)[::-1])
+    heard: asyncio.Queue[object] = asyncio.Queue()
+    central.host.on("advertising_report", heard.put_nowait)
+    await central.start_scanning(active=False)
     async with on_air(late, await air.radio(late.device)):
-        await asyncio.sleep(0.05)
+        for _ in range(3):
+            await heard.get()
         assert not late.links
 
 
