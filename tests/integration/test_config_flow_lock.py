@@ -405,6 +405,9 @@ async def test_reset_by_hand(
         result = await submit(hass, await offered(hass), setup_code=CODE)
         assert result["errors"] == {"base": "window_closed"}
         await press_button(hass, lock)
+        result = await submit(hass, result, setup_code=CODE)
+        assert result["errors"] == {"base": "too_many_tries"}
+        switch.ras.clock.ahead = 70  # the server sets a clock once a minute
 
         assert_added(hass, entry, await submit(hass, result, setup_code=CODE), "lock_added")
 
