@@ -54,7 +54,9 @@ def new_mid_from(random: Random, at: float) -> str:
 
 
 def _base32(number: int, length: int) -> str:
-    return "".join(_DIGITS[number >> 5 * place & 31] for place in reversed(range(length)))
+    """Return an even number of digits of 5 bits each, in Crockford's base 32."""
+    return "".join([_PAIRS[number >> shift & 1023] for shift in range(5 * length - 10, -1, -10)])
 
 
 _DIGITS: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_PAIRS: Final = [high + low for high in _DIGITS for low in _DIGITS]

@@ -10,7 +10,7 @@ import signal
 import sys
 from typing import Final
 
-from aiohttp import web
+from aiohttp import web, web_response
 import orjson
 from yarl import URL
 
@@ -64,6 +64,8 @@ async def administrable(settings: Settings) -> AsyncIterator[web.AppRunner]:
 
 async def serve(settings: Settings) -> int:
     """Serve until a signal comes, or the database fails; return the exit code."""
+    # Requests that are no HTTP never reach the application, which says nothing about itself.
+    web_response.SERVER_SOFTWARE = "ras"
     tls = server_context(settings)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

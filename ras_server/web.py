@@ -111,6 +111,8 @@ async def tell_errors(request: web.Request, handler: Handler) -> web.StreamRespo
     """Answer every error with the body of 2.1, and give each request a line in the log."""
     request_id = new_mid(request.app)
     REQUEST_ID.set(request_id)
+    given = request.headers.get("Mid")
+    request[MID] = given if given and MID_PATTERN.fullmatch(given) else request_id
     response = await _tell_errors(request, handler)
     if not response.prepared:
         response.headers["Request-Id"] = request_id
@@ -120,8 +122,6 @@ async def tell_errors(request: web.Request, handler: Handler) -> web.StreamRespo
 
 async def _tell_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Answer every error, also those of the framework, with the body of 2.1."""
-    given = request.headers.get("Mid", "")
-    request[MID] = given if MID_PATTERN.fullmatch(given) else new_mid(request.app)
     limit = None if request.match_info.handler in LONG_LIVED else REQUEST_TIMEOUT
     try:
         async with asyncio.timeout(limit):
@@ -155,7 +155,10 @@ async def read_body(request: web.Request, handler: Handler) -> web.StreamRespons
     limit = LARGE_BODY_SIZE if request.match_info.handler in LARGE else BODY_SIZE
     if (request.content_length or 0) > limit:
         raise web.HTTPRequestEntityTooLarge(limit, request.content_length or 0)
-    raw = await request.read()
+    try:
+        raw = await request.read()
+    except web.RequestPayloadError:
+        raise RasError(Code.MALFORMED, "The body cannot be read") from None
     if len(raw) > limit:
         raise web.HTTPRequestEntityTooLarge(limit, len(raw))
     fields = parse(raw) if raw else {}

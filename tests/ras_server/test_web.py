@@ -189,6 +189,18 @@ async def test_large_body_in_pieces(client: Client, counter: Counter) -> None:
     assert counter.runs == 0
 
 
+async def test_body_that_cannot_be_unpacked(client: Client, counter: Counter) -> None:
+    """A body that is not packed as it says is refused."""
+    headers = {"Content-Encoding": "gzip", "Mid": MID}
+    async with client.session.post(
+        f"{client.url}/v1/test/plain", data=b"nothing packed", headers=headers
+    ) as response:
+        result = await response.json()
+
+    assert (response.status, result["code"]) == (400, 4001)
+    assert counter.runs == 0
+
+
 async def test_log_may_be_larger(client: Client) -> None:
     """Some routes take up to 1 MiB."""
     filling = {"filling": "x" * 500_000}
