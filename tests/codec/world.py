@@ -179,10 +179,16 @@ class World:
 
     def connect(self) -> int:
         """Connect; return the link number."""
-        link = self.lock.connect()
+        link = self.try_to_connect()
         assert link is not None
-        self.inbox[link] = deque()
-        self.closed.discard(link)
+        return link
+
+    def try_to_connect(self) -> int | None:
+        """Connect, if the lock has room."""
+        link = self.lock.connect()
+        if link is not None:
+            self.inbox[link] = deque()
+            self.closed.discard(link)
         return link
 
     def advance(self, seconds: float) -> None:
@@ -219,13 +225,18 @@ class Gateway:
 
     def connect(self, *, subscribe: bool = True) -> None:
         """Open a link and wait for HELLO."""
-        self.link = BsldLink(self.tickets, self.memory, self.tracker, self.world.random.randbytes)
-        self.number = self.world.connect()
-        self.open = True
+        if (number := self.world.try_to_connect()) is None:
+            return
+        self.number, self.open = number, True
+        self.link = BsldLink(self.tickets, self.memory, self.tracker, self.rnd)
         self.do(self.link.start(self.world.now))
         if subscribe:
             self.world.lock.subscribe(self.number, enabled=True)
         self.pump()
+
+    def rnd(self, size: int) -> bytes:
+        """Return the random bytes that the driver asks for."""
+        return self.world.random.randbytes(size)
 
     def operate(self, operation: Operation, relock: int = 0) -> list[Event]:
         """Operate and wait until nothing moves any more; return what happened."""
@@ -258,6 +269,8 @@ class Gateway:
         while inbox and self.open:
             for packet in self.from_lock(inbox.popleft()):
                 self.do(self.link.feed(packet, self.world.now))
+        if self.open and self.number in self.world.closed:
+            self.do(self.link.lost())
 
     def do(self, step: Step) -> None:
         """Carry out a step of the driver."""
@@ -271,7 +284,11 @@ class Gateway:
             self.handle(event)
         if step.close and self.open:
             self.open = False
-            self.world.lock.disconnect(self.number)
+            self.hang_up()
+
+    def hang_up(self) -> None:
+        """End the connection."""
+        self.world.lock.disconnect(self.number)
 
     def handle(self, event: Event) -> None:
         """Answer the driver's questions as the RAS would."""
