@@ -6,6 +6,9 @@ from dataclasses import dataclass
 import time
 from typing import Any, Final
 
+from igrs_codec.bsld.keys import device_id_from_text
+from igrs_codec.bsld.label import parse_setup_code, setup_code
+
 from . import home_assistant, owner
 from .home import (
     ACCOUNT,
@@ -103,6 +106,21 @@ async def misspelt(check: Check) -> None:
     await not_added(check, wrong, "wrong_setup_code")
 
 
+async def wrong_key(check: Check) -> None:
+    """Refused: the setup code of another lock, made to look right."""
+    ours, other = check.home.doors[:2]
+    device = device_id_from_text(ours.device_id)
+    key = parse_setup_code(device_id_from_text(other.device_id), other.setup_code)
+    await check.home.act(ours, "button")
+    try:
+        await add_lock(check.home, ours, setup_code(device, key))
+    except SetUpError:
+        seen = await check.home.act(ours)
+        must(seen["generation"] == 0, "the lock has an owner")
+    else:
+        raise CheckError("the lock was added")
+
+
 async def not_added(check: Check, code: str, error: str) -> None:
     """Raise CheckError unless the form refuses the code with this error."""
     flow = await discovered(check.home.hass, check.door)
@@ -114,7 +132,7 @@ async def not_added(check: Check, code: str, error: str) -> None:
 async def add(check: Check) -> None:
     """Every lock is registered with its button and its setup code."""
     for door in check.home.doors:
-        await add_lock(check.home, door)
+        await add_lock(check.home, door, door.setup_code)
     for door in check.home.doors:
         await name_lock(check.home, door)
 
@@ -254,7 +272,7 @@ FAILURES: Final = (
 )
 
 CHECKS: Final[tuple[Callable[[Check], Awaitable[None]], ...]] = (
-    *(log_in, register, proxy, window_closed, misspelt, add, knob, unlock_all),
+    *(log_in, register, proxy, window_closed, misspelt, wrong_key, add, knob, unlock_all),
     *(lock_all, stranger, no_token, grant, expired, replayed, revoked, offline),
 )
 

@@ -191,13 +191,16 @@ async def discovered(hass: HomeAssistant, door: Door) -> str:
     return await hass.until("config_entries/flow/subscribe", look, DISCOVERY_TIMEOUT)
 
 
-async def add_lock(home: Home, door: Door) -> None:
-    """Press the button at the door, and fill the form of the lock that was discovered."""
+async def add_lock(home: Home, door: Door, setup_code: str) -> None:
+    """Press the button at the door, and fill the form of the lock that was discovered.
+
+    Raises SetUpError with the reason of the form, if it is not that the button was not heard.
+    """
     flow = await discovered(home.hass, door)
     await home.act(door, "button")
     async with asyncio.timeout(DISCOVERY_TIMEOUT):
         while True:
-            answer = await home.hass.fill(flow, {"setup_code": door.setup_code})
+            answer = await home.hass.fill(flow, {"setup_code": setup_code})
             if answer.get("reason") == "lock_added":
                 return
             if answer.get("errors") != {"base": "window_closed"}:
@@ -231,5 +234,5 @@ async def set_up(home: Home) -> None:
     have = await added_locks(home.hass, entry)
     for door in home.doors:
         if door.device_id not in have:
-            await add_lock(home, door)
+            await add_lock(home, door, door.setup_code)
         await name_lock(home, door)
