@@ -39,7 +39,10 @@ def canonical(entry: dict[str, Any]) -> bytes:
     UTF-8, keys sorted by code point at every level, no white space, integers only, strings in NFC,
     no escapes but quote and backslash; control characters are refused.
     """
-    text = orjson.dumps(entry, option=orjson.OPT_SORT_KEYS)
+    try:
+        text = orjson.dumps(entry, option=orjson.OPT_SORT_KEYS)
+    except orjson.JSONEncodeError as err:
+        raise ValueError(f"{err} in the audit") from None
     if not text.translate(None, _PLAIN) and float not in map(
         type, entry.get("detail", {}).values()
     ):

@@ -120,11 +120,11 @@ class Exchanges:
         gateway_id: str,
         start: Start,
         finish: Finish = lambda outcome: outcome,
-        lease_wait: float = LEASE_WAIT,
+        lease_wait: float | None = None,
     ) -> Exchange:
         """Open an exchange under the lease of its lock, or raise 2006 if that is not free."""
         try:
-            async with asyncio.timeout(lease_wait):
+            async with asyncio.timeout(LEASE_WAIT if lease_wait is None else lease_wait):
                 await lock.lease.acquire()
         except TimeoutError:
             raise RasError(Code.BUSY, "Another exchange with this lock is under way") from None

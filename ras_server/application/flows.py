@@ -174,6 +174,8 @@ def read_frame_answer(
 def take_answer(locks: Locks, lock: Lock, answer: admin.AdminAnswer, actor: str) -> bool:
     """Store what an authentic answer changes; return False if the lock is wiped and forgotten."""
     frame = lock.record.frame
+    if frame is not None and frame.purpose == Purpose.PROBE:
+        lock.epoch_doubted = False
     record = answered(lock.record, answer)
     with locks.db.write():
         if frame is not None:
@@ -200,7 +202,7 @@ class TimeFrame:
     def __init__(self, locks: Locks, link: Link, key: DeviceKey | LabelKey) -> None:
         """Make the packet, or raise 5003 if this lock had too many."""
         self.time = locks.now
-        link.lock.take_time_frame(self.time)
+        locks.take_time_frame(link.lock)
         if isinstance(key, DeviceKey):
             self._key, self._gen = key.admin, key.gen
         else:
@@ -324,8 +326,6 @@ def tell(locks: Locks, link: Link, plan: Plan) -> Flow[admin.AdminAnswer]:
         if has_error(reply.notifications):
             locks.save(lock, refused(lock.record))
         raise no_answer(reply)
-    if plan.purpose is Purpose.PROBE:
-        lock.epoch_doubted = False
     link.administered = True
     link.wiped = not take_answer(locks, lock, answer, f"gw:{link.gateway_id}")
     if commits or reply.hello is not None:

@@ -28,6 +28,8 @@ _NODE: Final = 1
 
 TIME_FRAMES: Final = 6
 """Time frames per lock and hour; and at most one a minute."""
+MINUTE: Final = 60  # seconds
+HOUR: Final = 3600  # seconds
 
 
 class Lock:
@@ -41,7 +43,6 @@ class Lock:
         self.hellos = HelloMemory()
         self.epoch_doubted = False
         """A gateway reported that the lock refuses the known epoch."""
-        self._time_frames: deque[float] = deque(maxlen=TIME_FRAMES)
         self.handles: dict[str, DeviceKey] = {}
 
     @property
@@ -63,17 +64,6 @@ class Lock:
     def bytes(self) -> bytes:
         """Return the device id, 6 bytes."""
         return device_id_from_text(self.id)
-
-    def take_time_frame(self, now: float) -> None:
-        """Count a time frame, or raise 5003: at most 1 in 60 s and 6 per hour."""
-        waits = [self._time_frames[-1] + 60 - now] if self._time_frames else []
-        if len(self._time_frames) == TIME_FRAMES:
-            waits.append(self._time_frames[0] + 3600 - now)
-        if (wait := max(waits, default=0)) > 0:
-            raise RasError(
-                Code.RATE_LIMITED, "Too many time frames for this lock", retry_after=int(wait) + 1
-            )
-        self._time_frames.append(now)
 
 
 class Locks:
@@ -99,6 +89,7 @@ class Locks:
         self._journal = journal
         self._clock = clock
         self._locks: dict[str, Lock] = {}
+        self._time_frames: dict[str, deque[float]] = {}
         self._tid = int.from_bytes(random(2))
 
     @property
@@ -273,6 +264,25 @@ class Locks:
         """Return the next ticket number: node (4 bits, one node) and counter (12 bits)."""
         self._tid = _NODE << 12 | (self._tid + 1) & 0xFFF
         return self._tid
+
+    def take_time_frame(self, lock: Lock) -> None:
+        """Count a time frame of a lock, or raise 5003: at most 1 in 60 s and 6 per hour."""
+        now = self.now
+        self._time_frames = {
+            device_id: frames
+            for device_id, frames in self._time_frames.items()
+            if frames[-1] > now - HOUR
+        }
+        frames = self._time_frames.get(lock.id, deque(maxlen=TIME_FRAMES))
+        waits = [frames[-1] + MINUTE - now] if frames else []
+        if len(frames) == TIME_FRAMES:
+            waits.append(frames[0] + HOUR - now)
+        if (wait := max(waits, default=0)) > 0:
+            raise RasError(
+                Code.RATE_LIMITED, "Too many time frames for this lock", retry_after=int(wait) + 1
+            )
+        frames.append(now)
+        self._time_frames[lock.id] = frames
 
     def new_uid(self, lock: Lock) -> int:
         """Return a random user account ID that this lock never had, and give it away."""
