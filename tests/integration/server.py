@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from aiohttp import ClientSession, TCPConnector, web
 from aiohttp.test_utils import TestServer
+import pytest
 
 from ras_server.account.delivery import DELIVER
 from ras_server.app import create_app
@@ -20,6 +21,13 @@ from tests.ras_server.client import PASSWORD, Client, Outbox
 
 ACCOUNT: Final = "anna@example.org"
 MASTER_KEY: Final = bytes(range(32))
+
+
+def logged(caplog: pytest.LogCaptureFixture) -> str:
+    """Return what was logged, but for the harness's own storage, which tells all."""
+    return "\n".join(
+        record.getMessage() for record in caplog.records if not record.name.startswith("pytest")
+    )
 
 
 class MovableClock:

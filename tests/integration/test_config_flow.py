@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
+import logging
 from pathlib import Path
 import ssl
 from unittest.mock import patch
@@ -37,7 +38,8 @@ from custom_components.igrs.const import (
 )
 from custom_components.igrs.flow_errors import CONF_ACCOUNT
 from custom_components.igrs.ras import SCHEMA
-from tests.integration.server import Ras, running_ras
+from tests.integration.server import Ras, logged, running_ras
+from tests.ras_server.client import verifier
 
 pytestmark = pytest.mark.usefixtures("socket_enabled", "radio")
 
@@ -435,6 +437,40 @@ async def test_reauth(hass: HomeAssistant, ras: Ras, entry: ConfigEntry) -> None
     assert entry.data[CONF_GATEWAY_SECRET] != before[CONF_GATEWAY_SECRET]
     assert {**entry.data, CONF_GATEWAY_SECRET: ""} == {**before, CONF_GATEWAY_SECRET: ""}
     assert entry.state is ConfigEntryState.LOADED
+
+
+async def test_password_reset(hass: HomeAssistant, ras: Ras, entry: ConfigEntry) -> None:
+    """After a password reset the entry asks for a new login by itself, and starts after it."""
+    proved = await ras.person.verified(ras.account, "reset")
+    await ras.person.post("/v1/users/reset", proved | {"scram": verifier("new password")})
+    assert not await hass.config_entries.async_reload(entry.entry_id)
+    await hass.async_block_till_done()
+    (flow,) = hass.config_entries.flow.async_progress_by_handler(DOMAIN)
+    assert flow["context"]["source"] == SOURCE_REAUTH
+
+    ras.password = "new password"
+    result = await log_in(hass, flow, ras)
+
+    assert result["reason"] == "reauth_successful"
+    assert entry.state is ConfigEntryState.LOADED
+
+
+async def test_nothing_secret_is_logged(
+    hass: HomeAssistant, ras: Ras, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Neither password nor code nor token nor secret is logged, whatever the level."""
+    caplog.set_level(logging.DEBUG)
+    result = await begin(hass, ras.url)
+    wrong = {CONF_ACCOUNT: ras.account, CONF_PASSWORD: "a wrong password"}
+    result = await log_in(hass, await submit(hass, result, wrong), ras)
+
+    entry = result["result"]
+    told = logged(caplog)
+    assert entry.runtime_data.ras._token.token not in told
+    assert entry.data[CONF_GATEWAY_SECRET] not in told
+    for secret in (ras.password, "a wrong password", ras.account):
+        assert secret not in told
+    assert ras.code not in told
 
 
 async def test_reauth_keeps_the_pin(hass: HomeAssistant, tls_ras: tuple[Ras, Certificate]) -> None:

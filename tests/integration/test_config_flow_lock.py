@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+import logging
 
 from homeassistant.components import bluetooth
 from homeassistant.config_entries import (
@@ -43,7 +44,7 @@ from tests.integration.home import (
     until,
 )
 from tests.integration.radio import Faults, HomeRadio
-from tests.integration.server import Ras
+from tests.integration.server import Ras, logged
 from tests.ras_server.client import Client
 
 CODE = setup_code(DEVICE, K_F)
@@ -147,6 +148,29 @@ async def test_discovered(hass: HomeAssistant, entry: MockConfigEntry, lock: Ref
 
     assert_added(hass, entry, result, "lock_added")
     assert lock.show()["generation"] == 1
+
+
+@pytest.mark.usefixtures("entry")
+async def test_nothing_secret_is_logged(
+    hass: HomeAssistant, lock: ReferenceLock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Neither the setup code nor a key of the lock is logged, whatever the level."""
+    caplog.set_level(logging.DEBUG)
+    result = await offered(hass)
+    await press_button(hass, lock)
+    result = await submit(hass, result, setup_code=CODE)
+    (entry,) = hass.config_entries.async_loaded_entries(DOMAIN)
+    memory = entry.runtime_data.memory.lock(DEVICE_ID)
+
+    told = logged(caplog).lower()
+    assert result["reason"] == "lock_added"
+    assert CODE.lower() not in told
+    assert K_F.hex() not in told
+    for ticket in memory.tickets.values():
+        assert ticket.k_t.hex() not in told
+        assert ticket.packet.hex() not in told
+    for key in memory.k_adv.values():
+        assert key.hex() not in told
 
 
 @pytest.mark.parametrize(
