@@ -60,6 +60,7 @@ def test_against_a_server(name: str, password: str) -> None:
 
     verify_server(final, server.get_server_final())
 
+
 @pytest.mark.parametrize(
     "server_first",
     [
