@@ -16,7 +16,7 @@ from homeassistant.core import HomeAssistant
 
 from .answers import PendingFrame, Tickets
 from .const import LOGGER
-from .conversation import Conversation, FailedError
+from .dialogue import Dialogue, FailedError
 from .errors import LockError, Reason
 from .igrs_codec.bsld.driver import BsldLink
 from .igrs_codec.bsld.frame import (
@@ -69,7 +69,6 @@ _FAILURES: Final = {
     Failure.TICKET_REFUSED: Reason.REJECTED,
     Failure.DENIED: Reason.DENIED,
     Failure.CLOCK_UNSET: Reason.CLOCK_UNSET,
-    Failure.ERROR: Reason.REJECTED,
 }
 
 
@@ -133,7 +132,7 @@ class Carrier:
         self._hellos = HelloMemory()
         self._queue = asyncio.Lock()
         self._operations = 0  # that run or wait; what only reads does not count
-        self._conversation: Conversation | None = None
+        self._dialogue: Dialogue | None = None
         self._lingering: asyncio.Task[None] | None = None
         self._refusal: RasError | None = None
 
@@ -142,7 +141,7 @@ class Carrier:
         async with self._turn(operates=True):
             result: Answered | Moved = await self._async_say(lambda it: it.async_operate(operation))
             if result.status is Status.OK and result.state and result.state.bolt in _MOVING:
-                result = await self._async_say(Conversation.async_moved, tries=1)
+                result = await self._async_say(Dialogue.async_moved, tries=1)
             if result.status is not Status.OK:
                 raise LockError(_REFUSALS.get(result.status, Reason.FAILED))
             if result.state and result.state.bolt is Bolt.JAMMED:
@@ -166,12 +165,10 @@ class Carrier:
         async with self._turn(operates=True):
             await accept()
             await self._async_hang_up()
-            conversation = await self._async_open()
+            dialogue = await self._async_open()
             try:
-                exchange = await self._ras.exchange_step(
-                    exchange_id, hello=conversation.hello.packet
-                )
-                await conversation.async_exchange(exchange)
+                exchange = await self._ras.exchange_step(exchange_id, hello=dialogue.hello.packet)
+                await dialogue.async_exchange(exchange)
             finally:
                 await self._async_hang_up()
 
@@ -179,9 +176,9 @@ class Carrier:
         """Let the RAS set the lock's clock; raise LockError or RasError."""
         async with self._turn():
             await self._async_hang_up()  # the frame is bound to a HELLO of the last 30 s
-            conversation = await self._async_open()
-            exchange = await self._ras.time(self._device_id, conversation.hello.packet)
-            await conversation.async_exchange(exchange)
+            dialogue = await self._async_open()
+            exchange = await self._ras.time(self._device_id, dialogue.hello.packet)
+            await dialogue.async_exchange(exchange)
 
     async def async_deliver(self) -> None:
         """Carry the queued frames; raise LockError."""
@@ -225,7 +222,7 @@ class Carrier:
             self._operations -= operates
 
     async def _async_say[T](
-        self, say: Callable[[Conversation], Awaitable[T]], *, tries: int = _TRIES
+        self, say: Callable[[Dialogue], Awaitable[T]], *, tries: int = _TRIES
     ) -> T:
         """Say something, on a new link once more where the protocol allows it."""
         while True:
@@ -240,19 +237,19 @@ class Carrier:
                 if err.failed.reason is Failure.HELLO_REFUSED:
                     await asyncio.sleep(RECONNECT_DELAY)
 
-    async def _async_open_if_closed(self) -> Conversation:
+    async def _async_open_if_closed(self) -> Dialogue:
         """Return the link that is kept, or a new one on which queued frames went first."""
-        if self._conversation is not None and not self._conversation.closed:
-            return self._conversation
-        conversation = await self._async_open()
-        await self._async_deliver(conversation)
-        return conversation
+        if self._dialogue is not None and not self._dialogue.closed:
+            return self._dialogue
+        dialogue = await self._async_open()
+        await self._async_deliver(dialogue)
+        return dialogue
 
-    async def _async_open(self) -> Conversation:
+    async def _async_open(self) -> Dialogue:
         if is_full(self._hass, self._address):
             await self._observer.make_room()
         driver = BsldLink(self._memory.tickets, self._hellos, self._tracker, os.urandom)
-        self._conversation = await Conversation.async_open(
+        self._dialogue = await Dialogue.async_open(
             self._hass,
             self._address,
             self._name,
@@ -261,59 +258,57 @@ class Carrier:
             heard=self._heard,
             helped=self._async_help,
         )
-        return self._conversation
+        return self._dialogue
 
-    async def _async_deliver(self, conversation: Conversation) -> None:
+    async def _async_deliver(self, dialogue: Dialogue) -> None:
         frames, self.pending = self.pending, []
         for frame in frames:
             if frame.not_after > time.time():
-                self._observer.delivered(await conversation.async_deliver(frame.packet))
+                self._observer.delivered(await dialogue.async_deliver(frame.packet))
 
-    async def _async_learn(self, conversation: Conversation, first: int | None) -> Log:
-        if conversation.counter is None:
-            await conversation.async_status()
+    async def _async_learn(self, dialogue: Dialogue, first: int | None) -> Log:
+        if dialogue.counter is None:
+            await dialogue.async_status()
         if self._memory.version is None:
-            self._memory.version = await conversation.async_version()
-        newest = conversation.counter or 0
+            self._memory.version = await dialogue.async_version()
+        newest = dialogue.counter or 0
         if first is None:
             first = (newest - LOG_SIZE + 1) & MAX_U16
         records: list[Record] = []
         while not is_older(newest, first):
-            batch = await conversation.async_log(first)
+            batch = await dialogue.async_log(first)
             found = [record for record in batch if record.event is not LogEvent.NONE]
             records += found
             if len(found) < LOG_BATCH:
                 break
             first = (found[-1].number + 1) & MAX_U16
-        return Log(records, conversation.lock_time)
+        return Log(records, dialogue.lock_time)
 
     # What the driver asks and tells
 
-    async def _async_help(self, conversation: Conversation, need: NeedTicket | NeedTime) -> Step:
+    async def _async_help(self, dialogue: Dialogue, need: NeedTicket | NeedTime) -> Step:
         """Ask the RAS, or let the driver go on without."""
         try:
             async with asyncio.timeout(ASK_RAS_TIMEOUT):
                 if isinstance(need, NeedTime):
                     exchange = await self._ras.time(self._device_id, need.hello)
-                    await conversation.async_exchange(exchange)
+                    await dialogue.async_exchange(exchange)
                 else:
-                    await self._async_replace_tickets(conversation, need.trouble)
+                    await self._async_replace_tickets(dialogue, need.trouble)
         except RasError as err:
             LOGGER.debug("%s: the RAS does not help: %s", self._name, err)
             self._refusal = err
         except TimeoutError:
             LOGGER.debug("%s: the RAS does not answer in time", self._name)
-        return conversation.driver.go_on(time.time())
+        return dialogue.go_on()
 
-    async def _async_replace_tickets(
-        self, conversation: Conversation, trouble: TicketTrouble
-    ) -> None:
+    async def _async_replace_tickets(self, dialogue: Dialogue, trouble: TicketTrouble) -> None:
         """Fetch new tickets; the RAS may first have to learn the lock's epoch."""
         fetch = partial(self._ras.tickets, self._device_id, TICKET_RIGHTS, TICKET_TTL)
         tickets = await fetch(reason=trouble)
         if trouble is TicketTrouble.EPOCH:
             for frame in await self._ras.pending(self._device_id):
-                notifications = await conversation.async_deliver(frame.packet)
+                notifications = await dialogue.async_deliver(frame.packet)
                 await self._ras.report_pending(self._device_id, notifications)
             tickets = await fetch()
         self._observer.keep(tickets)
@@ -338,10 +333,10 @@ class Carrier:
 
     def _linger(self) -> None:
         """Keep the link for the next request, as long as the driver says."""
-        conversation = self._conversation
-        if conversation is not None and not conversation.closed:
+        dialogue = self._dialogue
+        if dialogue is not None and not dialogue.closed:
             self._lingering = self._hass.async_create_background_task(
-                conversation.async_idle(), f"{self._name} lingers"
+                dialogue.async_idle(), f"{self._name} lingers"
             )
 
     async def _async_stop_lingering(self) -> None:
@@ -351,24 +346,23 @@ class Carrier:
             self._lingering = None
 
     async def _async_hang_up(self) -> None:
-        if self._conversation is not None:
-            conversation, self._conversation = self._conversation, None
-            await conversation.async_close()
-            if conversation.unanswered:
+        if self._dialogue is not None:
+            dialogue, self._dialogue = self._dialogue, None
+            await dialogue.async_close()
+            if dialogue.unanswered:
                 self._observer.state_answered()
 
     # Why something failed
 
     def _late(self) -> LockError:
         """Return what a deadline that passes now means."""
-        conversation = self._conversation
-        if conversation is None:
+        dialogue = self._dialogue
+        if dialogue is None:
             return explained(self._hass, self._address, Reason.NOT_CONNECTED)
-        return LockError(Reason.OUTCOME_UNKNOWN if conversation.unanswered else Reason.NO_ANSWER)
+        return LockError(Reason.OUTCOME_UNKNOWN if dialogue.unanswered else Reason.NO_ANSWER)
 
     def _explained(self, failed: Failed) -> LockError:
-        if failed.unanswered:
-            return LockError(Reason.OUTCOME_UNKNOWN)
         if failed.reason is Failure.NO_TICKET and isinstance(self._refusal, RasRefusedError):
             return LockError(Reason.RAS_REFUSES, code=str(self._refusal.code))
-        return LockError(_FAILURES.get(failed.reason, Reason.NO_ANSWER))
+        silence = Reason.OUTCOME_UNKNOWN if failed.unanswered else Reason.NO_ANSWER
+        return LockError(_FAILURES.get(failed.reason, silence))

@@ -20,11 +20,12 @@ from .answers import Tickets
 from .carrier import TICKET_RIGHTS, TICKET_TTL, Carrier
 from .const import CONF_DEVICE_ID, DOMAIN, LOGGER
 from .errors import LockError
+from .history import History
 from .igrs_codec.bsld.advert import SERVICE_UUID
-from .igrs_codec.bsld.frame import MAX_U16, Bolt, Event, LockState, Operation, Record, is_older
+from .igrs_codec.bsld.frame import Bolt, LockState, Operation
 from .igrs_codec.bsld.keys import device_id_from_text
 from .igrs_codec.bsld.tracker import ASK_INTERVAL, MEMORY, Shown, Tracker, Verdict, Want
-from .ras import GatewayClient, LogRecord, SeenDevice
+from .ras import GatewayClient, SeenDevice
 from .ras_errors import RasError
 from .storage import Memory
 
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
 RECORDS_DELAY: Final = 10  # seconds from a change seen from outside until its record is read
 HEARD_FOR: Final = 60  # seconds that an advert is good for routing
 RENEW_AFTER: Final = 6 * 3600  # seconds
-
-_ACCESS: Final = {Event.LOCK, Event.UNLOCK, Event.OPEN}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +78,7 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
         self.last_update_success = False
         self._ras = ras
         self._file = memory
+        self.history = History(ras, memory, self.device_id)
         self._tracker = Tracker(device_id_from_text(self.device_id), self.memory.k_adv)
         self._carrier = Carrier(
             hass,
@@ -106,7 +106,6 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
             Want.TIME: self.async_set_time,
             Want.STATE: self._async_learn_all,
         }
-        self._record_listeners: set[Callable[[Record, str | None], None]] = set()
         self._known_listeners: list[CALLBACK_TYPE] = []
 
     @property
@@ -114,12 +113,6 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
         return self.config_entry.runtime_data
 
     # What the entities use
-
-    @callback
-    def async_on_record(self, listener: Callable[[Record, str | None], None]) -> CALLBACK_TYPE:
-        """Call the listener with each new record of the lock's log, and the user's name."""
-        self._record_listeners.add(listener)
-        return lambda: self._record_listeners.discard(listener)
 
     @callback
     def async_when_known(self, listener: CALLBACK_TYPE) -> None:
@@ -136,7 +129,9 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
             await self._carrier.async_operate(operation)
         finally:
             self._show(asked=None)
-        self._learn_soon()
+            if self._tracker.in_doubt:
+                self._learn_soon()  # for the state
+        self._learn_soon()  # for the record of it
 
     @override
     async def _async_update_data(self) -> LockData:
@@ -425,55 +420,17 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
         """Read the state, what the lock can do and its log, in one session."""
         self._learnt_at = time.time()
         known = self.memory.version
-        memory = self.memory
-        log = await self._carrier.async_learn(self._first_record())
-        if known is None and memory.version is not None:
+        first = self.history.first(online=self._gateway.online)
+        log = await self._carrier.async_learn(first)
+        if known is None and self.memory.version is not None:
             self._file.save()
             self._tell_known()
-        for record in log.records:
-            self._record(record)
+        self.history.show(log.records)
+        self._show(changed_by=self.history.changed_by)
         if self._gateway.online and log.records:
-            receipt = await self._ras.upload_log(
-                self.device_id, log.lock_time, [_log_record(record) for record in log.records]
-            )
-            memory.next_record = receipt.next & MAX_U16
-            self._file.save()
-
-    def _first_record(self) -> int | None:
-        """Return the record to read next: for the RAS if it is there, else for here."""
-        last = self.memory.last_record
-        if self._gateway.online:
-            return self.memory.next_record
-        return None if last is None else (last + 1) & MAX_U16
+            await self.history.async_tell(log)
 
     def _tell_known(self) -> None:
         listeners, self._known_listeners = self._known_listeners, []
         for listener in listeners:
             listener()
-        self.async_update_listeners()
-
-    def _record(self, record: Record) -> None:
-        """Show a record that is newer than those shown before."""
-        last = self.memory.last_record
-        if last is not None and not is_older(last, record.number):
-            return
-        self.memory.last_record = record.number
-        self._file.save()
-        user = self._file.names.get(record.uid)
-        if record.event in _ACCESS:
-            self._show(changed_by=user or record.method.name.lower())
-        if last is not None:  # what happened before this lock came here is history
-            for listener in self._record_listeners:
-                listener(record, user)
-
-
-def _log_record(record: Record) -> LogRecord:
-    return LogRecord(
-        record=record.number,
-        uid=record.uid,
-        method=record.method,
-        event=record.event,
-        detail=record.detail,
-        time=record.time,
-        boot_time=record.boot_time,
-    )

@@ -60,7 +60,7 @@ class AccessEvent(IgrsEntity, EventEntity):
     async def async_added_to_hass(self) -> None:
         """Follow the lock's log."""
         await super().async_added_to_hass()
-        self.async_on_remove(self.coordinator.async_on_record(self._happened))
+        self.async_on_remove(self.coordinator.history.async_on_record(self._happened))
 
     @callback
     def _happened(self, record: Record, user: str | None) -> None:

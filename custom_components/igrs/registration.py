@@ -5,7 +5,7 @@ import os
 from homeassistant.core import HomeAssistant
 
 from .answers import Registration
-from .conversation import Conversation, FailedError
+from .dialogue import Dialogue, FailedError
 from .errors import LockError, Reason
 from .igrs_codec.bsld.driver import BsldLink
 from .igrs_codec.bsld.keys import device_id_from_text
@@ -31,14 +31,14 @@ async def async_register(
     tracker = Tracker(device_id_from_text(device_id), {})
     driver = BsldLink({}, HelloMemory(), tracker, os.urandom)
     try:
-        conversation = await Conversation.async_open(hass, address, name, driver=driver, ras=ras)
+        dialogue = await Dialogue.async_open(hass, address, name, driver=driver, ras=ras)
         try:
             exchange = await ras.register_device(
-                device_id, conversation.hello.packet, name, setup_code=setup_code
+                device_id, dialogue.hello.packet, name, setup_code=setup_code
             )
-            result = await conversation.async_exchange(exchange)
+            result = await dialogue.async_exchange(exchange)
         finally:
-            await conversation.async_close()
+            await dialogue.async_close()
     except FailedError as err:
         raise LockError(Reason.NO_ANSWER) from err
     if result["code"]:

@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
+from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.setup import async_setup_component
 import pytest
@@ -94,5 +95,6 @@ async def home(
         await home.until_state("locked")
         await home.settle()
         yield home
-        await hass.config_entries.async_unload(entry.entry_id)
+        if entry.state is ConfigEntryState.LOADED:
+            await hass.config_entries.async_unload(entry.entry_id)
         await hass.async_block_till_done()

@@ -96,9 +96,10 @@ class _Job:
 
 @dataclass(slots=True)
 class _Carried:
-    """A flight of packets of the RAS."""
+    """A flight of packets of the RAS; numbers: bytes 2 and 3 of each, which an ERR repeats."""
 
     expect: int
+    numbers: frozenset[int]
     notifications: list[bytes] = field(default_factory=list)
     hello: bytes | None = None
 
@@ -177,7 +178,7 @@ class BsldLink:
             raise ProtocolError(f"a flight while {self.state.name}")
         if any(parse_header(packet).kind is Kind.AUTH for packet in packets):
             self._session, self._hello_spent = None, True
-        self._carried = _Carried(expect)
+        self._carried = _Carried(expect, frozenset(parse_header(p).number for p in packets))
         self._writes += packets
         self._enter(State.CARRYING, now + seconds)
         return self._step()
@@ -403,10 +404,14 @@ class BsldLink:
 
     def _carry(self, packet: bytes, now: float) -> None:
         """Collect an answer that is not of the own session."""
-        kind = parse_header(packet).kind
+        head = parse_header(packet)
+        kind = head.kind
         if self._session is not None and kind in {Kind.AUTH, Kind.SESS}:
             self._session_packet(packet, now)
         elif self._carried is not None:
+            numbers = self._carried.numbers
+            if kind is Kind.ERR and numbers and head.number not in numbers:
+                return  # it answers a request of before this flight
             self._hello_expected |= kind is Kind.ADMIN
             self._carried.notifications.append(packet)
             self._check_carried(now)

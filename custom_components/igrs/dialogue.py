@@ -45,7 +45,7 @@ class FailedError(Exception):
         self.failed = failed
 
 
-class Conversation:
+class Dialogue:
     """A driven link.
 
     heard gets every event; helped is asked for what the RAS has to help with, and returns
@@ -60,7 +60,7 @@ class Conversation:
         driver: LockLink,
         ras: GatewayClient,
         heard: Callable[[Event], None],
-        helped: Callable[[Conversation, NeedTicket | NeedTime], Awaitable[Step]],
+        helped: Callable[[Dialogue, NeedTicket | NeedTime], Awaitable[Step]],
     ) -> None:
         """Take over a link that is connected and subscribed."""
         self.driver = driver
@@ -83,18 +83,16 @@ class Conversation:
         driver: LockLink,
         ras: GatewayClient,
         heard: Callable[[Event], None] = lambda _: None,
-        helped: Callable[[Conversation, NeedTicket | NeedTime], Awaitable[Step]] | None = None,
+        helped: Callable[[Dialogue, NeedTicket | NeedTime], Awaitable[Step]] | None = None,
     ) -> Self:
         """Connect and wait for the HELLO; raise LockError or FailedError."""
-        conversation = cls(
-            await Link.open(hass, address, name), driver, ras, heard, helped or _no_help
-        )
+        dialogue = cls(await Link.open(hass, address, name), driver, ras, heard, helped or _no_help)
         try:
-            await conversation._async_until(driver.start(time.time()), HelloSeen)
+            await dialogue._async_until(driver.start(time.time()), HelloSeen)
         except BaseException:
-            await conversation.async_close()
+            await dialogue.async_close()
             raise
-        return conversation
+        return dialogue
 
     @property
     def lock_time(self) -> int:
@@ -166,6 +164,11 @@ class Conversation:
         if info.events:
             await self._async_until(info, HelloSeen)
         return flown.notifications
+
+    def go_on(self) -> Step:
+        """Go on with the request that waited for the RAS; raise FailedError if the link went."""
+        self._check_open()
+        return self.driver.go_on(time.time())
 
     async def async_idle(self) -> None:
         """Listen until the driver or the lock closes the link."""
@@ -247,6 +250,8 @@ class Conversation:
                 self.hello, self._hello_at = event, time.time()
             case Answered() | Moved() if event.state is not None:
                 self.counter = event.counter
+            case Recorded(command=Command.EVENT):
+                self.counter = None  # the state has changed since
             case _:
                 pass
         self._heard(event)
@@ -260,6 +265,6 @@ class Conversation:
         await self._link.close()
 
 
-async def _no_help(_: Conversation, need: NeedTicket | NeedTime) -> Step:
+async def _no_help(_: Dialogue, need: NeedTicket | NeedTime) -> Step:
     """Never called: without a request of its own a driver needs nothing."""
     raise AssertionError(need)

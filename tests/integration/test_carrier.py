@@ -1,0 +1,194 @@
+"""What can go wrong on the way to a lock, and what the carrier makes of it."""
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+from homeassistant.exceptions import HomeAssistantError
+import pytest
+
+from igrs_codec.bsld.frame import Bolt, Operation
+from ras_server.application import tickets as ticket_policy
+from tests.integration.home import Home, later, until
+
+CARRIER = "custom_components.igrs.carrier"
+
+
+async def test_lost_hello_is_read(home: Home) -> None:
+    """A HELLO whose notification is lost is read from INFO."""
+    home.radio.faults.lose_notifications = 1
+
+    await home.call("unlock")
+
+    assert home.radio.traffic.steps[:2] == ["subscribe", "read"]
+    assert home.lock.state.bolt is Bolt.UNLOCKED
+
+
+async def test_replayed_hello(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A HELLO from before is refused; on a new connection the true one is taken."""
+    monkeypatch.setattr(f"{CARRIER}.RECONNECT_DELAY", 0)
+    await home.call("unlock")
+    await until(lambda: not home.coordinator._learning)
+    recorded = home.radio.traffic.notifications[0]
+    await home.coordinator.async_rest()
+    notify = home.lock.on_notify
+
+    def replay(link: int, _: bytes) -> None:
+        home.lock.on_notify = notify
+        notify(link, recorded)
+
+    home.lock.on_notify = replay
+    home.radio.reset()
+
+    await home.call("lock")
+
+    assert home.radio.traffic.connections == 2
+    assert home.lock.state.bolt is Bolt.LOCKED
+
+
+async def test_write_fails(home: Home) -> None:
+    """A write that Bluetooth refuses ends the attempt; nobody knows what arrived."""
+    home.radio.faults.fail_writes = 1
+
+    with pytest.raises(HomeAssistantError, match="not known whether"):
+        await home.call("unlock")
+
+
+async def test_link_lost_while_idle(home: Home) -> None:
+    """A kept link that is gone is replaced without anybody noticing."""
+    await home.call("unlock")
+    await until(lambda: not home.coordinator._learning)
+    await home.radio.drop_links()
+
+    await home.call("lock")
+
+    assert home.lock.state.bolt is Bolt.LOCKED
+    assert home.radio.traffic.connections == 2
+
+
+async def test_link_is_kept_for_15_seconds(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An idle link is given up after its time."""
+    monkeypatch.setattr("custom_components.igrs.igrs_codec.bsld.driver.LINGER_SECONDS", 0.2)
+
+    await home.call("unlock")
+
+    await until(lambda: not home.radio.clients)
+    assert home.state().state == "unlocked"
+
+
+@pytest.mark.parametrize("lock_options", [{"motor_seconds": 0.6}], ids=["slow"])
+async def test_too_long_in_the_queue(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An operation that waits too long for its turn says that the lock is busy."""
+    first = asyncio.ensure_future(home.call("unlock"))
+    await until(lambda: home.lock.state.bolt is Bolt.UNLOCKING)
+    monkeypatch.setattr(f"{CARRIER}.DEADLINE", 0.1)
+
+    with pytest.raises(HomeAssistantError, match="busy"):
+        await home.coordinator.async_operate(Operation.LOCK)
+    await first
+    assert home.lock.state.bolt is Bolt.UNLOCKED
+
+
+async def test_deadline_while_connecting(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The deadline ends an attempt to connect, with Home Assistant's own explanation."""
+    home.peripheral.stop()
+    await home.peripheral.running
+    monkeypatch.setattr(f"{CARRIER}.DEADLINE", 0.3)
+
+    with pytest.raises(HomeAssistantError, match=r"no connection came about.*rssi"):
+        await home.call("unlock")
+    assert home.state().state == "locked"
+
+
+async def test_deadline_after_writing(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The deadline after an operation was written leaves its outcome unknown."""
+    home.lock.write = lambda *_: None  # type: ignore[method-assign] # the lock is deaf
+    monkeypatch.setattr(f"{CARRIER}.DEADLINE", 0.5)
+
+    with pytest.raises(HomeAssistantError, match="not known whether"):
+        await home.call("unlock")
+    assert home.state().state == "unknown"
+
+
+@pytest.mark.parametrize("lock_options", [{"motor_seconds": 0.3}], ids=["slow"])
+async def test_slow_jam(home: Home) -> None:
+    """A bolt that jams at the end of a slow movement fails the action."""
+    home.lock.jam_next()
+
+    with pytest.raises(HomeAssistantError, match="jammed"):
+        await home.call("unlock")
+    assert home.state().state == "jammed"
+
+
+async def test_ras_refuses_a_ticket(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A RAS that gives no ticket is named, with its code."""
+    monkeypatch.setattr(ticket_policy, "LONGEST", dict.fromkeys(ticket_policy.LONGEST, 30))
+    tickets = home.coordinator.memory.tickets
+    tickets.update({gen: replace(ticket, expires=1) for gen, ticket in tickets.items()})
+
+    with pytest.raises(HomeAssistantError, match="refuses with code 3003"):
+        await home.call("unlock")
+
+
+async def test_slow_ras(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A RAS that takes too long is left alone: the lock would hang up."""
+    monkeypatch.setattr(f"{CARRIER}.ASK_RAS_TIMEOUT", 0)
+    tickets = home.coordinator.memory.tickets
+    tickets.update({gen: replace(ticket, expires=1) for gen, ticket in tickets.items()})
+
+    with pytest.raises(HomeAssistantError, match="no ticket"):
+        await home.call("unlock")
+
+
+async def test_removed_user(home: Home) -> None:
+    """A user whom the lock does not know any more is refused, and keeps the ticket."""
+    role = home.lock._role
+    role._owner.keep(replace(role.ownership, users={}))
+
+    with pytest.raises(HomeAssistantError, match="refuses"):
+        await home.call("unlock")
+    assert home.coordinator.memory.tickets
+
+
+async def test_record_while_connected(home: Home) -> None:
+    """A record that the lock pushes on a kept link is read and shown at once."""
+    await home.call("unlock")
+    await until(lambda: not home.coordinator._learning)
+
+    home.lock.turn_knob(Operation.LOCK)
+
+    await until(lambda: home.state().attributes["changed_by"] == "hand")
+    assert home.state().state == "locked"
+
+
+async def test_long_log(home: Home) -> None:
+    """More records than fit into an answer are read to the end, each shown once."""
+    shown: list[Any] = []
+    home.coordinator.history.async_on_record(lambda record, _: shown.append(record.number))
+    for _ in range(20):
+        home.lock.turn_knob(Operation.UNLOCK)
+        home.lock.turn_knob(Operation.LOCK)
+    counter = home.lock._role.counter
+    await until(lambda: _shown_counter(home) == counter)
+
+    later(home, 11)
+
+    await until(lambda: home.coordinator.memory.next_record == counter + 1)
+    assert shown == list(range(counter - 39, counter + 1))
+
+
+def _shown_counter(home: Home) -> int:
+    shown = home.coordinator._tracker.shown
+    assert shown is not None
+    return shown.counter
+
+
+async def test_idle_links_make_room(home: Home) -> None:
+    """A link that is only kept gives way when no connection is free."""
+    await home.call("unlock")
+    await until(lambda: not home.coordinator._learning)
+    assert home.radio.clients
+
+    await home.coordinator.async_rest()
+
+    assert not home.radio.clients
