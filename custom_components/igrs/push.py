@@ -28,7 +28,7 @@ MISSED_HEARTBEATS: Final = 2  # after so many without a word the connection is d
 MAX_MESSAGE: Final = 65536  # bytes; ras_api 9.1
 REMEMBERED: Final = 256  # message identifiers by which a repetition is known
 FIRST_DELAY: Final = 1.0  # seconds until the second attempt to connect
-LONGEST_DELAY: Final = 60.0  # seconds; the delay doubles up to this
+LONGEST_DELAY: Final = 60.0  # seconds; the delay doubles up to this, until a connection lasts
 CLOSED_TOKEN: Final = 4401  # the close code for a token that was revoked
 
 type WebSocket = aiohttp.ClientWebSocketResponse
@@ -63,13 +63,15 @@ class Push:
         """Stay connected; end only with RasAuthError or RasSchemaError, or when cancelled."""
         delay = FIRST_DELAY
         while True:
+            began = time.monotonic()
             try:
                 async with self._connected() as (socket, ready):
-                    delay = FIRST_DELAY
                     await self._serve(socket, ready)
             except RasAuthError, RasSchemaError:
                 raise
             except RasError:
+                if time.monotonic() - began > LONGEST_DELAY:
+                    delay = FIRST_DELAY
                 await asyncio.sleep(random.uniform(0.5, 1) * delay)  # noqa: S311 - no secret
                 delay = min(2 * delay, LONGEST_DELAY)
 

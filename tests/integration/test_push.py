@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from itertools import count
 from typing import Any
 
 import aiohttp
@@ -99,10 +100,21 @@ async def scripted(session: aiohttp.ClientSession, script: Script) -> AsyncGener
         await script(socket, connections)
         return socket
 
+    async with serving(session, push) as listener:
+        yield listener
+
+
+@asynccontextmanager
+async def serving(
+    session: aiohttp.ClientSession,
+    push: Callable[[web.Request], Awaitable[web.StreamResponse]],
+) -> AsyncGenerator[Listener]:
+    """Run a server with its own idea of a push connection, and a new token for each login."""
+    tokens = count()
+
     async def token(_: web.Request) -> web.Response:
-        return web.json_response(
-            {"code": 0, "data": {"access_token": f"t{connections}", "expires_in": 900}}
-        )
+        tokens_of_login = {"access_token": f"t{next(tokens)}", "expires_in": 900}
+        return web.json_response({"code": 0, "data": tokens_of_login})
 
     app = web.Application()
     app.add_routes([web.get("/v1/push", push), web.post("/v1/auth/gateway", token)])
@@ -176,6 +188,7 @@ async def test_lost_token(listener: Listener, ras: Ras) -> None:
 
 async def test_server_down(listener: Listener, ras: Ras) -> None:
     """While the server is away the gateway tries again, and connects when it is back."""
+    await listener.push._ras.access_token()
     listener.push._ras.base_url = listener.push._ras.base_url.with_port(1)
 
     async with listener.running() as task:
@@ -185,6 +198,60 @@ async def test_server_down(listener: Listener, ras: Ras) -> None:
             int(ras.url.rpartition(":")[2])
         )
         assert (await listener.next())[0] == "ready"
+
+
+async def test_connections_that_do_not_last(
+    session: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that throws us out each time is asked less and less often."""
+    monkeypatch.setattr("custom_components.igrs.push.FIRST_DELAY", 0.05)
+    monkeypatch.setattr("custom_components.igrs.push.LONGEST_DELAY", 0.2)
+    times = []
+
+    async def script(socket: web.WebSocketResponse, _: int) -> None:
+        times.append(asyncio.get_running_loop().time())
+        await socket.send_json(HELLO)
+        await socket.receive_json()
+        await socket.send_json(READY)
+        await socket.close(code=4409)
+
+    async with scripted(session, script) as listener, listener.running():
+        for _ in range(5):
+            assert (await listener.next())[0] == "ready"
+            assert (await listener.next())[0] == "lost"
+
+    assert times[4] - times[0] >= 0.5 * (0.05 + 0.1 + 0.2 + 0.2)
+
+
+async def test_proxy_without_server(session: aiohttp.ClientSession) -> None:
+    """A proxy that answers for a missing server is no server: another try is made."""
+    tries = []
+
+    async def push(request: web.Request) -> web.StreamResponse:
+        tries.append(request)
+        if len(tries) == 1:
+            return web.Response(status=502)
+        socket = web.WebSocketResponse(protocols=("rump.v1",))
+        await socket.prepare(request)
+        await socket.send_json(HELLO)
+        await socket.receive_json()
+        await socket.send_json(READY)
+        await socket.receive()
+        return socket
+
+    async with serving(session, push) as listener, listener.running():
+        assert (await listener.next())[0] == "ready"
+
+
+async def test_sending_on_a_dead_connection(listener: Listener) -> None:
+    """What cannot be sent is an error, not silence."""
+    async with listener.running():
+        await listener.next()
+        assert listener.push._socket is not None
+        listener.push._socket._response.close()
+
+        with pytest.raises(RasUnreachableError):
+            await listener.push.send(10, {"online": True}, dst="ras:n1")
 
 
 async def test_repeated_message(session: aiohttp.ClientSession) -> None:
