@@ -13,8 +13,9 @@ from ..web import answer, body, schema
 from .access import allowed, own_gateway, visible_lock
 from .agenda import current_key, pending_key
 from .decision import Standing, Wish
+from .delivery import deliver
 from .exchanges import EXCHANGES, Exchange, Start
-from .flows import Flow, Link, Reply, deliver, result, set_time
+from .flows import Flow, Link, Reply, result, set_time
 from .lifecycle import HELLO, hello_of
 from .locks import LOCKS, Lock
 from .operations import relayed

@@ -16,32 +16,21 @@ from igrs_codec.errors import IgrsError, RefusedError
 from ..errors import Code, RasError
 from ..store.devices import StoredKey
 from .agenda import (
-    SCHEDULE,
-    Plan,
     Purpose,
     answered,
     committed,
-    current_key,
-    next_plan,
     pending_key,
-    prepare_plan,
-    refused,
     reverted,
-    rotation_due,
     time_set,
-    waits,
 )
 from .custody import DeviceKey, KeyPair, LabelKey
 from .locks import Lock, Locks
-from .ownership import PENDING, Phase, State, Step, advance
+from .ownership import Phase, State
 
 ANSWER_TIME: Final = 2
 """Seconds that a gateway waits for the answers of a flight."""
 PROV_TIME: Final = 5
 """The same for a flight with a key exchange."""
-
-_MOST_FRAMES: Final = 16
-"""Administration frames on one link."""
 
 CODE_OF: Final = {
     Status.OK: Code.OK,
@@ -267,111 +256,6 @@ def key_for(lock: Lock, hello: Hello) -> StoredKey:
         if key.gen == hello.gen and key.phase != Phase.STORED:
             return key
     raise RasError(Code.FRAME_REJECTED, "The lock has a generation that this server does not know")
-
-
-def deliver(locks: Locks, link: Link, *, may_commit: bool) -> Flow[None]:
-    """Tell the lock everything that is due, one frame after the other."""
-    lock = link.lock
-    for _ in range(_MOST_FRAMES):
-        if link.over or link.wiped:
-            return
-        reason = rotation_due(lock.record)
-        if reason and reason != SCHEDULE:
-            yield from rotate(locks, link)
-            continue
-        plan = due(locks, lock, hello=link.hello, may_commit=may_commit)
-        if plan is None:
-            return
-        if lock.record.frame is not None and waits(lock.record.frame, locks.now):
-            raise RasError(Code.FRAME_REJECTED, "The lock rejected the last frame; it waits")
-        yield from tell(locks, link, plan)
-
-
-def due(
-    locks: Locks, lock: Lock, *, hello: Hello | None = None, may_commit: bool = True
-) -> Plan | None:
-    """Return the next frame of a lock; store a scheduled re-key when its time has come."""
-    if (plan := next_plan(lock.record, hello=hello, may_commit=may_commit)) is not None:
-        return plan
-    if lock.epoch_doubted and (current := current_key(lock.record)) is not None:
-        return doubt_plan(lock, current)
-    if rotation_due(lock.record) != SCHEDULE:
-        return None
-    if (plan := prepare_plan(lock.record, x25519=False)) is None:
-        locks.store_rotation(lock)
-        plan = prepare_plan(lock.record, x25519=False)
-    return plan
-
-
-def doubt_plan(lock: Lock, current: StoredKey) -> Plan:
-    """Return the question for the epoch: command 12 with the one that is known."""
-    return Plan(
-        purpose=Purpose.PROBE,
-        key=current,
-        command=Command.EPOCH,
-        value=admin.raise_epoch(lock.device.epoch),
-        subject=lock.device.epoch,
-    )
-
-
-def tell(locks: Locks, link: Link, plan: Plan) -> Flow[admin.AdminAnswer]:
-    """Send one administration frame, and take its answer."""
-    lock = link.lock
-    commits = plan.key.phase in PENDING and link.hello.gen != plan.key.gen
-    renews = commits or plan.purpose in {Purpose.EPOCH, Purpose.REMOVE}
-    frame = locks.frame(lock, plan)
-    reply = yield Flight((frame.packet,), expect=2 if renews else 1)
-    answer = read_frame_answer(locks, lock, reply.notifications)
-    if answer is None:
-        if has_error(reply.notifications):
-            locks.save(lock, refused(lock.record))
-        raise no_answer(reply)
-    link.administered = True
-    link.wiped = not take_answer(locks, lock, answer, f"gw:{link.gateway_id}")
-    if commits or reply.hello is not None:
-        link.renew(locks, reply)
-    return answer
-
-
-def rotate(locks: Locks, link: Link) -> Flow[None]:
-    """Prepare the next generation with X25519; the commit is due afterwards."""
-    lock = link.lock
-    current = current_key(lock.record)
-    if current is None or link.hello.gen != current.gen:
-        raise RasError(Code.FRAME_REJECTED, "The lock has another generation")
-    stored, pair = locks.store_exchange(lock)
-    plan = prepare_plan(lock.record, x25519=True)
-    if plan is None:
-        raise RasError(Code.INTERNAL, "The re-key was not stored")
-    root = locks.key(lock, current)
-    clock = None if link.administered else TimeFrame(locks, link, root)
-    frame = locks.frame(lock, plan)
-    opening = () if clock is None else (clock.packet,)
-    reply = yield Flight(
-        (*opening, *pair.packets, frame.packet),
-        expect=3 if clock is None else 5,
-        timeout=PROV_TIME,
-    )
-    if clock is not None and (set_answer := clock.answer(reply)) is not None:
-        link.administered = True
-        locks.save(lock, time_set(lock.record, set_answer, clock.time))
-    answer = find_answer(
-        reply.notifications,
-        root.admin,
-        gen=frame.gen,
-        tag=frame.tag,
-        command=Command.PREPARE,
-        time=frame.time,
-    )
-    if not isinstance(answer, admin.PrepareAnswer):
-        raise no_answer(reply)
-    key = prove(locks, stored, pair, root=root, answer=answer, reply=reply)
-    record = advance(replace(lock.record, frame=None), Step.PREPARED, key)
-    with locks.db.write():
-        locks.audit.append("key.prepare", f"gw:{link.gateway_id}", lock.address)
-        locks.save(lock, record)
-    if clock is not None:
-        link.renew(locks, reply)
 
 
 def prove(

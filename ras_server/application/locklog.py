@@ -129,8 +129,9 @@ def extended(number: int, newest: int | None) -> int:
     """Return a record number (u16) extended by serial order from the newest one known."""
     if newest is None:
         return number
-    difference = (number - newest) % _WRAP
-    return newest + difference - (_WRAP if difference >= _HALF and newest >= _HALF else 0)
+    newer = newest + (number - newest) % _WRAP
+    older = newer - _WRAP
+    return older if newer - newest >= _HALF and older >= 0 else newer
 
 
 def name_of(app: web.Application, lock: Lock, uid: int) -> str | None:

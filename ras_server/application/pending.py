@@ -12,7 +12,8 @@ from ..store.devices import StoredFrame
 from ..web import answer, body, schema
 from .access import own_gateway, visible_lock
 from .agenda import MAX_AGE, refused, waits
-from .flows import due, has_error, read_frame_answer, take_answer
+from .delivery import due
+from .flows import has_error, read_frame_answer, take_answer
 from .locks import LOCKS, Lock
 from .tickets import may_commit
 

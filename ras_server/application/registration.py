@@ -11,13 +11,13 @@ from ..errors import Code, RasError
 from ..store.devices import StoredKey
 from .agenda import owner_user, pending_key
 from .custody import LabelKey
+from .delivery import deliver
 from .flows import (
     PROV_TIME,
     Flight,
     Flow,
     Link,
     TimeFrame,
-    deliver,
     find_answer,
     no_answer,
     prove,

@@ -34,18 +34,16 @@ from igrs_codec.errors import IgrsError
 from ..errors import Code, RasError
 from .agenda import current_key
 from .decision import Standing
+from .delivery import deliver, doubt_plan, tell
 from .flows import (
     CODE_OF,
     Flight,
     Flow,
     Link,
     Reply,
-    deliver,
-    doubt_plan,
     no_answer,
     result,
     set_time,
-    tell,
 )
 from .locks import Locks
 

@@ -12,7 +12,8 @@ from ras_server.application.agenda import current_key
 from ras_server.application.audit import AuditLog
 from ras_server.application.custody import Custody
 from ras_server.application.decision import Standing
-from ras_server.application.flows import Flight, Flow, Link, Reply, accept, deliver, set_time
+from ras_server.application.delivery import deliver
+from ras_server.application.flows import Flight, Flow, Link, Reply, accept, set_time
 from ras_server.application.keyjournal import KeyJournal
 from ras_server.application.locks import Lock, Locks
 from ras_server.application.ownership import State, Step, advance
