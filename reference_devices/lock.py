@@ -13,7 +13,7 @@ from igrs_codec.bsld.lock import Lock
 from igrs_codec.bsld.lock_door import MOVING
 from igrs_codec.bsld.lock_entropy import Random
 from igrs_codec.bsld.lock_links import Close, Effect, Notify
-from igrs_codec.bsld.lock_memory import Entry
+from igrs_codec.bsld.lock_memory import entries
 from igrs_codec.bsld.lock_state import ALL_CAPABILITIES, Identity
 
 from .flash import Flash
@@ -242,8 +242,8 @@ class ReferenceLock:
 
 def _last_state(flash: Flash) -> LockState:
     """Return where the body was left when the program ended."""
-    records = flash.records()
-    state = Entry.from_bytes(records[-1]).state if records else _NEW
+    kept = entries(flash)
+    state = kept[-1].state if kept else _NEW
     bolt = Bolt.UNKNOWN if state.bolt in MOVING else state.bolt
     return LockState(bolt=bolt, door=state.door)
 

@@ -6,6 +6,7 @@ import stat
 
 import pytest
 
+from igrs_codec.bsld.frame import Bolt
 from igrs_codec.bsld.lock_state import Ownership
 from igrs_codec.errors import FormatError
 from reference_devices.flash import (
@@ -17,7 +18,8 @@ from reference_devices.flash import (
     new_flash,
     open_flash,
 )
-from tests.lock.bench import Bench, owned
+from reference_devices.lock import ReferenceLock
+from tests.lock.bench import DEVICE, K_F, Bench, owned
 
 TORN = [0.0, 0.3, 0.5, 0.999, 1.0]
 
@@ -281,6 +283,19 @@ class TestFault:
         bench.lock.power_cycle()
 
         assert bench.lock.show()["fault"]
+
+
+@pytest.mark.parametrize("nonsense", [b"\xee" * 14, bytes(13) + b"\x07"])
+def test_log_record_without_meaning(nonsense: bytes) -> None:
+    """A record that cannot be read is skipped at boot, as a damaged one is."""
+    bench = Bench()
+    bench.lock._flash.append_record(nonsense)
+
+    bench.lock.power_cycle()
+
+    assert [record.number for record in bench.records] == [1, 2]
+    again = ReferenceLock(Flash(bench.medium), device=DEVICE, k_f=K_F, clock=bench.clock, rng=bytes)
+    assert again.state.bolt is Bolt.LOCKED
 
 
 class TestOwnershipBytes:

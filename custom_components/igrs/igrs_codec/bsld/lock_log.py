@@ -10,7 +10,7 @@ from typing import Final, Self
 
 from .frame import MAX_U16, Event, LockState, Method, Record, is_older
 from .lock_clock import LockClock
-from .lock_memory import Entry, Memory, TimeEntry
+from .lock_memory import Entry, Memory, TimeEntry, entries
 
 KEPT: Final = 512
 BATCH: Final = 16  # records per request
@@ -42,16 +42,16 @@ class Log:
         """
         counter = 0 if first_record is None else (first_record - 1) & MAX_U16
         log = cls(memory, clock, counter=counter, boot=boot)
-        entries = [Entry.from_bytes(data) for data in memory.records()]
-        if not entries:
+        kept = entries(memory)
+        if not kept:
             return log
-        newest = entries[-1].record.number
+        newest = kept[-1].record.number
         if first_record is not None and 0 < (first_record - newest) & MAX_U16 <= _WIPED:
             memory.erase_records()
             return log
-        log._records.extend(entry.record for entry in entries)
+        log._records.extend(entry.record for entry in kept)
         log.counter = newest
-        log.last_state = entries[-1].state
+        log.last_state = kept[-1].state
         return log
 
     @property

@@ -4,6 +4,7 @@ Three kinds: the ownership record (replaced atomically), log records of 14 bytes
 time entries of 6 bytes (appended). Checksums are the memory's own affair.
 """
 
+from contextlib import suppress
 from struct import Struct
 from typing import Final, NamedTuple, Protocol, Self
 
@@ -84,6 +85,15 @@ class Entry(NamedTuple):
         except ValueError:
             raise FrameError("not a log record") from None
         return cls(record, LockState.from_byte(state))
+
+
+def entries(memory: Memory) -> list[Entry]:
+    """Return the log, oldest first; what cannot be read is skipped."""
+    found = []
+    for data in memory.records():
+        with suppress(FrameError):
+            found.append(Entry.from_bytes(data))
+    return found
 
 
 class TimeEntry(NamedTuple):
