@@ -12,7 +12,6 @@ from .igrs_codec.bsld.keys import device_id_from_text
 from .igrs_codec.bsld.session import HelloMemory
 from .igrs_codec.bsld.tracker import Tracker
 from .ras import GatewayClient, read
-from .ras_errors import RasRefusedError
 
 
 async def async_register(
@@ -41,6 +40,4 @@ async def async_register(
             await dialogue.async_close()
     except FailedError as err:
         raise LockError(Reason.NO_ANSWER) from err
-    if result["code"]:
-        raise RasRefusedError(result["code"])
     return read(Registration.from_json, result)

@@ -7,6 +7,7 @@ from typing import Any
 from homeassistant.exceptions import HomeAssistantError
 import pytest
 
+from custom_components.igrs.igrs_codec.bsld.frame import Operation as OurOperation
 from igrs_codec.bsld.frame import Bolt, Operation
 from ras_server.application import tickets as ticket_policy
 from tests.integration.home import Home, later, until
@@ -84,7 +85,7 @@ async def test_too_long_in_the_queue(home: Home, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(f"{CARRIER}.DEADLINE", 0.1)
 
     with pytest.raises(HomeAssistantError, match="busy"):
-        await home.coordinator.async_operate(Operation.LOCK)
+        await home.coordinator.async_operate(OurOperation.LOCK)
     await first
     assert home.lock.state.bolt is Bolt.UNLOCKED
 

@@ -1,13 +1,16 @@
 """Remote operations: the RAS decides and makes the packets, this gateway carries them."""
 
 import asyncio
+from dataclasses import replace
 import time
+from typing import Any
 
 from homeassistant.const import STATE_UNKNOWN
 import pytest
 
 from igrs_codec.bsld.frame import Bolt
-from tests.integration.home import DEVICE_ID, Home, until
+from ras_server.message import PUSH
+from tests.integration.home import DEVICE_ID, Home, later, until
 from tests.ras_server.client import Answer
 
 
@@ -73,3 +76,73 @@ async def test_remote_event_has_a_name(home: Home) -> None:
     await operate(home, "lock")
     await until(lambda: home.state().attributes["changed_by"] == "Anna")
     assert home.state("event.front_door_access").attributes["user"] == "Anna"
+
+
+async def control(home: Home, body: dict[str, Any], *, device_id: str = DEVICE_ID) -> Any:
+    """Push a control message to the gateway, and return its first answer."""
+    return await home.ras.app[PUSH].ask(
+        f"dev:{device_id}",
+        1,
+        body,
+        src="ras:n1",
+        via=f"gw:{home.entry.data['gateway_id']}",
+        timeout=5,
+    )
+
+
+@pytest.mark.parametrize(
+    ("device_id", "body", "code"),
+    [
+        pytest.param("0A1B2C3D4E5F", {"cmd": "deliver"}, 2001, id="another lock"),
+        pytest.param(DEVICE_ID, {"cmd": "unlock", "expires": 1}, 3003, id="too late"),
+        pytest.param(DEVICE_ID, {"cmd": "dance"}, 2008, id="not known"),
+    ],
+)
+async def test_control_refused(home: Home, device_id: str, body: dict[str, Any], code: int) -> None:
+    """What cannot be carried out is answered with the reason, and no connection is made."""
+    assert await control(home, body, device_id=device_id) == {"status": 1, "code": code}
+    assert home.radio.traffic.connections == 0
+
+
+async def test_time_on_demand(home: Home) -> None:
+    """The RAS can have the clock of a lock set."""
+    home.ras.clock.ahead = 61
+
+    assert await control(home, {"cmd": "time"}) == {"status": 0, "code": 0, "accepted": True}
+
+    role = home.lock._role
+    await until(lambda: abs(role.clock.time - home.ras.clock()) < 5)
+
+
+async def test_exchange_of_nobody(home: Home) -> None:
+    """An exchange that the RAS does not know is accepted, tried and given up."""
+    answer = await control(home, {"cmd": "unlock", "exchange": "x-none"})
+
+    assert answer == {"status": 0, "code": 0, "accepted": True}
+    await until(lambda: not home.coordinator._carrier._operations)
+    assert home.lock.state.bolt is Bolt.LOCKED
+
+
+async def test_rotated_keys(home: Home) -> None:
+    """When the RAS says that keys rotate, new tickets are fetched."""
+    before = home.coordinator.memory.tickets[1]
+
+    home.ras.app[PUSH].publish(
+        f"gw:{home.entry.data['gateway_id']}",
+        8,
+        {"op": "rotated", "device_id": DEVICE_ID},
+        src=f"dev:{DEVICE_ID}",
+    )
+
+    await until(lambda: home.coordinator.memory.tickets[1] != before)
+
+
+async def test_tickets_are_renewed(home: Home) -> None:
+    """A ticket older than 6 hours is replaced while the RAS is there."""
+    tickets = home.coordinator.memory.tickets
+    old = tickets[1] = replace(tickets[1], issued=tickets[1].issued - 6 * 3600 - 1)
+    home.coordinator._renewed_at = 0
+
+    later(home, 31)
+
+    await until(lambda: home.coordinator.memory.tickets[1].issued > old.issued)
