@@ -173,13 +173,17 @@ class World:
             self.restart()
             return False
         except PowerCutError:
-            self.door.medium.cut_at = None
-            self.door.lock.power_cycle()
+            self.power_cycle()
             return False
         finally:
             self.door.disconnect()
             self.now += 61
         return True
+
+    def power_cycle(self) -> None:
+        """Let the lock lose its power, and get it back for good."""
+        self.door.medium.cut_at = None
+        self.door.lock.power_cycle()
 
     def register(self, link: Link) -> Flow[Any]:
         """Register the lock."""
@@ -218,6 +222,12 @@ class World:
         """Let a re-key be due."""
         lock = self.lock
         self.locks.save(lock, replace(lock.record, device=replace(lock.device, rekey=reason)))
+
+    def want_revocation(self) -> None:
+        """Let a raise of the epoch be due."""
+        lock = self.lock
+        device = replace(lock.device, epoch_wanted=lock.device.epoch + 1)
+        self.locks.save(lock, replace(lock.record, device=device))
 
     def want_removal(self) -> None:
         """Let the removal be due."""
