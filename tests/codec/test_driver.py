@@ -516,6 +516,42 @@ def test_incomplete_delivery(gateway: Gateway, world: World) -> None:
     assert gateway.state is State.LINGER
 
 
+def test_a_late_error_while_carrying(gateway: Gateway, world: World) -> None:
+    """An ERR about a packet of before is no answer to a delivery; one about it is."""
+    frame = world.ras.frame(Command.CONFIG, admin.config(admin.Parameter.FLAGS, 1, epoch=1))
+    gateway.to_lock = dropped
+    gateway.do(gateway.link.flight((frame,), 1, 2, world.now))
+    gateway.do(gateway.link.feed(error_packet(bytes((0x44, 1, 0, 1))), world.now))
+    assert gateway.state is State.CARRYING
+
+    gateway.do(gateway.link.feed(error_packet(frame), world.now))
+    assert one(gateway.events, FlightDone).notifications == (error_packet(frame),)
+
+
+def test_a_used_hello_after_a_delivery(gateway: Gateway, world: World) -> None:
+    """The HELLO after a delivery must be new too, and a HELLO at all."""
+    old = one(gateway.events, HelloSeen).packet
+    gateway.from_lock = first(Kind.HELLO, lambda packet: [old, bytes((packet[0], 0)) + packet[2:]])
+    frame = world.ras.frame(Command.EPOCH, admin.raise_epoch(2))
+    gateway.do(gateway.link.flight((frame,), 2, 2, world.now))
+    gateway.pump()
+    gateway.wait(2)
+
+    assert one(gateway.events, FlightDone).hello is None
+
+
+def test_a_hello_that_is_none(world: World) -> None:
+    """What only looks like a HELLO is waited over."""
+    gateway = Gateway(world)
+    gateway.do(gateway.link.close())
+    gateway.from_lock = first(
+        Kind.HELLO, lambda packet: [bytes((packet[0], 0)) + packet[2:], packet]
+    )
+    gateway.connect()
+
+    assert one(gateway.operate(Operation.UNLOCK), Answered).status is Status.OK
+
+
 def test_a_hello_that_nothing_explains(gateway: Gateway, world: World) -> None:
     """A HELLO is taken only after an answer to an own administration frame."""
     gateway.do(gateway.link.flight((world.ras.ticket().packet,), 2, 2, world.now))

@@ -6,7 +6,6 @@ time stands in two tables at the end.
 """
 
 from collections.abc import Callable, Mapping, MutableMapping
-from dataclasses import dataclass, field
 from enum import Enum, auto
 from types import MappingProxyType
 from typing import ClassVar, Final
@@ -15,7 +14,6 @@ from ..driver import (
     Event,
     Failed,
     Failure,
-    FlightDone,
     HelloSeen,
     NeedTicket,
     NeedTime,
@@ -33,6 +31,7 @@ from ..errors import (
     RefusedError,
 )
 from .advert import SERVICE_UUID, generation
+from .flight import Carried, Request, verdict
 from .frame import Command, Operation, Status
 from .packet import Hello, Kind, parse_header
 from .session import (
@@ -44,11 +43,10 @@ from .session import (
     Moved,
     Recorded,
     SessionEvent,
-    Versioned,
 )
 from .ticket import Ticket
 from .tracker import Tracker
-from .values import AuthAnswer, SessionRequest
+from .values import AuthAnswer
 
 HELLO_SECONDS: Final = 1  # after subscribing, then once more after INFO
 ANSWER_SECONDS: Final = 2
@@ -60,10 +58,6 @@ _QUERIES: Final = frozenset({Command.STATUS, Command.VERSION, Command.LOG})
 _RECONNECT: Final = frozenset(
     {Failure.NO_HELLO, Failure.HELLO_REFUSED, Failure.ERROR, Failure.HELLO_SPENT}
 )
-_TICKET_TROUBLE: Final = MappingProxyType(
-    {Status.EXPIRED: TicketTrouble.EXPIRED, Status.WRONG_EPOCH: TicketTrouble.EPOCH}
-)
-_DENIALS: Final = frozenset({Status.DENIED, Status.NO_USER})
 
 
 class State(Enum):
@@ -79,34 +73,6 @@ class State(Enum):
     CARRYING = auto()
     LINGER = auto()
     CLOSED = auto()
-
-
-@dataclass(slots=True)
-class _Job:
-    """The request of the caller; asked: what the RAS was already asked for because of it."""
-
-    command: Command
-    a: int
-    b: int
-    rnd: bytes
-    tries: int = 0
-    erred: bool = False
-    asked: set[type[NeedTime | NeedTicket]] = field(default_factory=set)
-
-
-@dataclass(slots=True)
-class _Carried:
-    """A flight of packets of the RAS; numbers: bytes 2 and 3 of each, which an ERR repeats."""
-
-    expect: int
-    numbers: frozenset[int]
-    notifications: list[bytes] = field(default_factory=list)
-    hello: bytes | None = None
-
-    @property
-    def complete(self) -> bool:
-        """Whether everything that was expected came."""
-        return len(self.notifications) + (self.hello is not None) >= self.expect
 
 
 def match(service_data: Mapping[str, bytes]) -> bool:
@@ -144,8 +110,8 @@ class BsldLink:
         self._hello_expected = False
         self._hello_spent = False
         self._session: ClientSession | None = None
-        self._job: _Job | None = None
-        self._carried: _Carried | None = None
+        self._job: Request | None = None
+        self._carried: Carried | None = None
         self._unanswered = False
         self._clock_reported = False
         self._writes: list[bytes] = []
@@ -158,14 +124,14 @@ class BsldLink:
 
     def operate(self, operation: Operation, relock: int, now: float) -> Step:
         """Lock, unlock or open; relock in units of 5 s, 0 = as configured."""
-        return self._request(_Job(Command.OPERATE, operation, relock, self._rnd(RND_SIZE)), now)
+        return self._request(Request(Command.OPERATE, operation, relock, self._rnd(RND_SIZE)), now)
 
     def query(self, command: Command, first_record: int, now: float) -> Step:
         """Ask for STATUS, VERSION or the LOG from a record (u16) on."""
         if command not in _QUERIES:
             raise ProtocolError("not a query")
         a, b = divmod(first_record, 0x100)
-        return self._request(_Job(command, a, b, self._rnd(RND_SIZE)), now)
+        return self._request(Request(command, a, b, self._rnd(RND_SIZE)), now)
 
     def ticket(self, ticket: Ticket, now: float) -> Step:
         """Answer NeedTicket."""
@@ -176,9 +142,9 @@ class BsldLink:
         """Carry packets of the RAS and wait for as many notifications, HELLO included."""
         if self.state not in {State.LINGER, State.ASKING}:
             raise ProtocolError(f"a flight while {self.state.name}")
-        if any(parse_header(packet).kind is Kind.AUTH for packet in packets):
+        self._carried = Carried(packets, expect)
+        if self._carried.opens_session:
             self._session, self._hello_spent = None, True
-        self._carried = _Carried(expect, frozenset(parse_header(p).number for p in packets))
         self._writes += packets
         self._enter(State.CARRYING, now + seconds)
         return self._step()
@@ -216,10 +182,9 @@ class BsldLink:
         self._close()
         return self._step()
 
-    def _request(self, job: _Job, now: float) -> Step:
+    def _request(self, job: Request, now: float) -> Step:
         if self._job is not None or self.state in {State.CARRYING, State.CLOSED}:
             raise ProtocolError(f"a request while {self.state.name}")
-        bytes(SessionRequest(job.a, job.b, bytes(3), job.rnd))  # FrameError before anything moves
         self._job = job
         if self.state is State.LINGER:
             self._proceed(now)
@@ -241,7 +206,7 @@ class BsldLink:
         else:
             self._open_session(job, seen, now)
 
-    def _open_session(self, job: _Job, seen: HelloSeen, now: float) -> None:
+    def _open_session(self, job: Request, seen: HelloSeen, now: float) -> None:
         ticket = self._tickets.get(seen.hello.gen)
         if ticket is None or ticket.expires <= now:
             trouble = TicketTrouble.EXPIRED if ticket else TicketTrouble.ABSENT
@@ -252,31 +217,23 @@ class BsldLink:
         self._writes.append(self._session.auth())
         self._fly(self._session, job, now)
 
-    def _fly(self, session: ClientSession, job: _Job, now: float) -> None:
-        """Write the request; a query of an unconfirmed session asks for the state first."""
-        if job.command in {Command.VERSION, Command.LOG} and not session.confirmed:
-            rnd = self._rnd(RND_SIZE)
-            self._writes.append(session.request(Command.STATUS, 0, 0, now=now, rnd=rnd))
-        self._writes.append(session.request(job.command, job.a, job.b, now=now, rnd=job.rnd))
+    def _fly(self, session: ClientSession, job: Request, now: float) -> None:
+        self._writes += job.packets(session, now, self._rnd)
         self._unanswered |= job.command is Command.OPERATE
         job.tries += 1
         self._enter(State.FLIGHT, now + ANSWER_SECONDS)
 
-    def _ask_for_ticket(self, job: _Job, trouble: TicketTrouble, failure: Failure) -> None:
+    def _ask_for_ticket(self, job: Request, trouble: TicketTrouble, failure: Failure) -> None:
         seen = self._hello
         if seen is None or NeedTicket in job.asked:
             self._fail(failure)
         else:
             self._ask(job, NeedTicket(seen.hello.gen, seen.packet, trouble))
 
-    def _ask(self, job: _Job, need: NeedTime | NeedTicket) -> None:
+    def _ask(self, job: Request, need: NeedTime | NeedTicket) -> None:
         job.asked.add(type(need))
         self._events.append(need)
         self._enter(State.ASKING, None)
-
-    def _finish(self, now: float) -> None:
-        self._job = None
-        self._enter(State.LINGER, now + LINGER_SECONDS)
 
     def _first_hello(self, packet: bytes, now: float) -> None:
         try:
@@ -344,49 +301,32 @@ class BsldLink:
         match event:
             case Authenticated(answer):
                 self._authenticated(answer)
-            case Answered():
-                self._answered(event, now)
-            case Moved():
+            case Answered() | Moved():
                 self._track(event, now)
-            case Versioned() if self._job and self._job.command is Command.VERSION:
-                self._finish(now)
-            case Recorded(Command.LOG, _, more) if self._job:
-                if more:
-                    self.deadline = now + ANSWER_SECONDS
-                elif self._job.command is Command.LOG:
-                    self._finish(now)
+            case Recorded(Command.LOG, _, True) if self._job is not None:
+                self.deadline = now + ANSWER_SECONDS
+        if self._job is not None and self._job.is_ended_by(event):
+            self._finish(event, now)
 
     def _authenticated(self, answer: AuthAnswer) -> None:
         """Choose the next step by a hint: nothing is deleted because of it."""
-        job = self._job
-        if (
-            job is None
-            or answer.status is Status.OK
-            or (answer.status is Status.CLOCK_UNSET and answer.rights)
-        ):
-            return
-        if trouble := _TICKET_TROUBLE.get(answer.status):
+        meaning = verdict(answer)
+        if isinstance(meaning, Failure):
+            self._fail(meaning)
+        elif meaning is not None and self._job is not None:
             self._session = None
-            self._ask_for_ticket(job, trouble, Failure.TICKET_REFUSED)
-        elif answer.status is Status.CLOCK_UNSET:
-            self._fail(Failure.CLOCK_UNSET)
-        elif answer.status in _DENIALS:
-            self._fail(Failure.DENIED)
-        else:
-            self._fail(Failure.TICKET_REFUSED)
+            self._ask_for_ticket(self._job, meaning, Failure.TICKET_REFUSED)
 
-    def _answered(self, event: Answered, now: float) -> None:
-        self._track(event, now)
-        job = self._job
-        if job is None or event.rnd != job.rnd:
-            return
-        if event.command is Command.OPERATE:
-            self._unanswered = False
-        self._finish(now)
-        if event.status is Status.EXPIRED:
-            self._close()
-        else:
-            self._report_clock(event, now)
+    def _finish(self, event: SessionEvent, now: float) -> None:
+        self._job = None
+        self._enter(State.LINGER, now + LINGER_SECONDS)
+        if isinstance(event, Answered):
+            if event.command is Command.OPERATE:
+                self._unanswered = False
+            if event.status is Status.EXPIRED:
+                self._close()
+            else:
+                self._report_clock(event, now)
 
     def _track(self, event: Answered | Moved, now: float) -> None:
         if event.state is not None and self._session is not None:
@@ -405,19 +345,15 @@ class BsldLink:
     def _carry(self, packet: bytes, now: float) -> None:
         """Collect an answer that is not of the own session."""
         head = parse_header(packet)
-        kind = head.kind
-        if self._session is not None and kind in {Kind.AUTH, Kind.SESS}:
+        if self._session is not None and head.kind in {Kind.AUTH, Kind.SESS}:
             self._session_packet(packet, now)
-        elif self._carried is not None:
-            numbers = self._carried.numbers
-            if kind is Kind.ERR and numbers and head.number not in numbers:
-                return  # it answers a request of before this flight
-            self._hello_expected |= kind is Kind.ADMIN
+        elif self._carried is not None and self._carried.concerns(head):
+            self._hello_expected |= head.kind is Kind.ADMIN
             self._carried.notifications.append(packet)
             self._check_carried(now)
 
     def _check_carried(self, now: float) -> None:
-        if self._carried is not None and self._carried.complete:
+        if self._carried is not None and self._carried.result.complete:
             self._land(now)
 
     def _land(self, now: float) -> None:
@@ -430,9 +366,7 @@ class BsldLink:
     def _drop_carried(self) -> None:
         carried, self._carried = self._carried, None
         if carried is not None:
-            self._events.append(
-                FlightDone(tuple(carried.notifications), carried.hello, carried.complete)
-            )
+            self._events.append(carried.result)
 
     def _read_info(self, now: float) -> None:
         self._events.append(ReadInfo())

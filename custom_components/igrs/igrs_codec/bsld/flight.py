@@ -1,0 +1,106 @@
+"""What is under way on a link: the caller's request, or packets of the RAS.
+
+Project profile (protocol 12). One or the other; the link's states are in driver.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final
+
+from ..driver import Failure, FlightDone, NeedTicket, NeedTime, TicketTrouble
+from .frame import Command, Status
+from .packet import Header, Kind, parse_header
+from .session import RND_SIZE, Answered, ClientSession, Recorded, SessionEvent, Versioned
+from .values import AuthAnswer, SessionRequest
+
+_NEEDS_CONFIRMATION: Final = frozenset({Command.VERSION, Command.LOG})
+_VERDICTS: Final[Mapping[Status, TicketTrouble | Failure]] = MappingProxyType(
+    {
+        Status.EXPIRED: TicketTrouble.EXPIRED,
+        Status.WRONG_EPOCH: TicketTrouble.EPOCH,
+        Status.DENIED: Failure.DENIED,
+        Status.NO_USER: Failure.DENIED,
+        Status.CLOCK_UNSET: Failure.CLOCK_UNSET,
+    }
+)
+
+
+def verdict(answer: AuthAnswer) -> TicketTrouble | Failure | None:
+    """Return what an AUTH answer means for the request: None is to go on waiting."""
+    reduced = answer.status is Status.CLOCK_UNSET and answer.rights
+    if answer.status is Status.OK or reduced:
+        return None
+    return _VERDICTS.get(answer.status, Failure.TICKET_REFUSED)
+
+
+@dataclass(slots=True)
+class Request:
+    """The one request of a link. Raises FrameError for arguments that do not fit.
+
+    asked holds what the RAS was already asked for because of it.
+    """
+
+    command: Command
+    a: int
+    b: int
+    rnd: bytes
+    tries: int = 0
+    erred: bool = False
+    asked: set[type[NeedTime | NeedTicket]] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        """Refuse arguments that do not fit, before anything moves."""
+        bytes(SessionRequest(self.a, self.b, bytes(3), self.rnd))
+
+    def packets(
+        self, session: ClientSession, now: float, rnd: Callable[[int], bytes]
+    ) -> list[bytes]:
+        """Return what to write; some queries of a new session ask for the state first."""
+        packets = []
+        if self.command in _NEEDS_CONFIRMATION and not session.confirmed:
+            packets.append(session.request(Command.STATUS, 0, 0, now=now, rnd=rnd(RND_SIZE)))
+        packets.append(session.request(self.command, self.a, self.b, now=now, rnd=self.rnd))
+        return packets
+
+    def is_ended_by(self, event: SessionEvent) -> bool:
+        """Return whether an event is the last answer to this request."""
+        match event:
+            case Answered():
+                return event.rnd == self.rnd
+            case Versioned():
+                return self.command is Command.VERSION
+            case Recorded(Command.LOG, _, more):
+                return self.command is Command.LOG and not more
+            case _:
+                return False
+
+
+@dataclass(slots=True)
+class Carried:
+    """Packets of the RAS, and what the lock says to them. Raises PacketError."""
+
+    packets: tuple[bytes, ...]
+    expect: int
+    notifications: list[bytes] = field(default_factory=list)
+    hello: bytes | None = None
+    _heads: list[Header] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Refuse what is no packet."""
+        self._heads = [parse_header(packet) for packet in self.packets]
+
+    @property
+    def opens_session(self) -> bool:
+        """Whether there is a ticket among the packets."""
+        return any(head.kind is Kind.AUTH for head in self._heads)
+
+    def concerns(self, head: Header) -> bool:
+        """Return whether a notification is about these packets: an ERR may be late."""
+        return head.kind is not Kind.ERR or any(head.number == own.number for own in self._heads)
+
+    @property
+    def result(self) -> FlightDone:
+        """What there is until now."""
+        complete = len(self.notifications) + (self.hello is not None) >= self.expect
+        return FlightDone(tuple(self.notifications), self.hello, complete)
