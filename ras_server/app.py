@@ -7,17 +7,17 @@ import time
 from aiohttp import web
 
 from . import account, application, housekeeping, message
-from .account.access import authenticate
 from .application.audit import AUDIT, AuditLog
-from .idempotency import RUNNING, answer_once
+from .door import door, tell_nothing
+from .idempotency import RUNNING
 from .keys import CLOCK, DATABASE, RANDOM, SERVER_ID, SETTINGS, VAULT, Clock, Random, new_id
-from .rate import LIMITER, Limiter, limit_rate
+from .rate import LIMITER, Limiter
 from .routes import ROUTES
 from .settings import Settings
 from .store import server
 from .store.db import Database
 from .vault import Vault
-from .web import LARGE_BODY_SIZE, plain_headers, read_body, settle, tell_errors
+from .web import LARGE_BODY_SIZE
 
 
 def create_app(
@@ -40,7 +40,7 @@ def create_app(
             yield
 
     app = web.Application(
-        middlewares=[tell_errors, authenticate, limit_rate, read_body, settle, answer_once],
+        middlewares=[door],
         client_max_size=LARGE_BODY_SIZE,
     )
     app[SETTINGS] = settings
@@ -51,7 +51,7 @@ def create_app(
     app[LIMITER] = Limiter()
     app.add_routes(ROUTES)
     app.on_shutdown.append(message.close_sockets)
-    app.on_response_prepare.append(plain_headers)
+    app.on_response_prepare.append(tell_nothing)
     app.cleanup_ctx.extend(
         (
             open_database,

@@ -11,7 +11,7 @@ from .errors import Code, RasError
 from .keys import DATABASE, MID, PRINCIPAL, VAULT, now
 from .store import answers
 from .vault import Vault
-from .web import refusal
+from .web import JSON, refusal
 
 KEPT: Final = 24 * 3600  # seconds
 SECRET_KEPT: Final = 600  # seconds
@@ -34,12 +34,8 @@ def once[H: Handler](*, secret: bool = False) -> Callable[[H], H]:
     return register
 
 
-@web.middleware
-async def answer_once(request: web.Request, handler: Handler) -> web.StreamResponse:
+async def answer_once(request: web.Request, handler: Handler, *, secret: bool) -> web.Response:
     """Give the stored answer to a repeated request, and store the answer of a new one."""
-    secret = ONCE.get(request.match_info.handler)
-    if secret is None:
-        return await handler(request)
     principal = request.get(PRINCIPAL)
     key = (principal.address if principal else "anonymous", request[MID])
     what = _fingerprint(request, await request.read())
@@ -95,12 +91,7 @@ def _replayed(request: web.Request, stored: answers.Answer, what: bytes) -> web.
         raise RasError(Code.MID_REUSED, "The answer to this mid is no longer kept")
     if stored.secret:
         body = _open(request.app[VAULT], stored, body)
-    return web.Response(
-        status=stored.http,
-        content_type="application/json",
-        body=body,
-        headers={"Replayed": "1"},
-    )
+    return web.Response(status=stored.http, body=body, headers=JSON | {"Replayed": "1"})
 
 
 def _open(vault: Vault, stored: answers.Answer, body: bytes) -> bytes:

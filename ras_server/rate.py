@@ -5,10 +5,10 @@ import math
 from typing import Final
 
 from aiohttp import web
-from aiohttp.typedefs import Handler
 
 from .errors import Code, RasError
-from .keys import CLOCK, PRINCIPAL, SETTINGS
+from .keys import CLOCK
+from .principal import Principal
 from .web import route_name
 
 
@@ -26,6 +26,7 @@ NAMED: Final = Rate(50, 200)
 ANONYMOUS: Final = Rate(5, 60)
 """For an address without login."""
 
+_ROUNDING: Final = 1e-3  # seconds
 _FORGET_ABOVE: Final = 10_000  # callers
 
 
@@ -41,7 +42,7 @@ class Limiter:
         interval = 1 / rate.per_second
         due = max(self._due.get(key, now), now)
         early = due - now - interval * (rate.burst - 1)
-        if early > 0:
+        if early > _ROUNDING:
             return early
         if key not in self._due and len(self._due) >= _FORGET_ABOVE:
             self._due = {known: at for known, at in self._due.items() if at > now}
@@ -52,15 +53,11 @@ class Limiter:
 LIMITER: Final = web.AppKey("limiter", Limiter)
 
 
-@web.middleware
-async def limit_rate(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Refuse a caller who asks faster than the rate."""
-    if request.app[SETTINGS].limits:
-        principal = request.get(PRINCIPAL)
-        caller = principal.address if principal else request.remote or ""
-        key = (caller, request.method, route_name(request))
-        check(request.app, key, NAMED if principal else ANONYMOUS)
-    return await handler(request)
+def limit(request: web.Request, principal: Principal | None) -> None:
+    """Count a request, or refuse a caller who asks faster than the rate."""
+    caller = principal.address if principal else request.remote or ""
+    key = (caller, request.method, route_name(request))
+    check(request.app, key, NAMED if principal else ANONYMOUS)
 
 
 def check(app: web.Application, key: tuple[str, ...], rate: Rate) -> None:

@@ -1,38 +1,40 @@
 """Who makes this request, and may he: the first two steps of every request (project profile, 6)."""
 
+from typing import Final
+
 from aiohttp import web
-from aiohttp.typedefs import Handler
 
 from ..errors import Code, RasError
 from ..keys import PRINCIPAL, now
 from ..principal import ACCESS, Access, Kind, Principal, require_user_fresh
 from .sessions import SESSIONS
 
-ADMINISTRATOR = Principal(kind=Kind.ADMIN, user_id="", gateway_id="", session_id="", login_at=0)
+_ADMIN: Final = frozenset({Kind.ADMIN})
+ADMINISTRATOR: Final = Principal(
+    kind=Kind.ADMIN, user_id="", gateway_id="", session_id="", login_at=0
+)
 
 
-@web.middleware
-async def authenticate(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Find out who the caller is, and refuse what he may not ask."""
-    if (problem := request.match_info.http_exception) is not None:
-        raise problem
+def authenticate(request: web.Request) -> Principal | None:
+    """Return who the caller is, and refuse what he may not ask."""
     access = ACCESS[request.match_info.handler]
+    at = now(request.app)
     try:
-        principal = _caller(request)
+        principal = _caller(request, at)
     except RasError:
-        if access.kinds and access.kinds != {Kind.ADMIN}:
+        if access.kinds and access.kinds != _ADMIN:
             raise
         principal = None  # a login with an old token at hand is a login
     if principal is not None:
         request[PRINCIPAL] = principal
     if access.kinds:
-        _require(access, principal, now(request.app))
-    return await handler(request)
+        _require(access, principal, at)
+    return principal
 
 
 def _require(access: Access, principal: Principal | None, at: int) -> None:
     """Refuse a caller a handler is not open to; what is the administrator's does not exist."""
-    if access.kinds == {Kind.ADMIN} and principal is not ADMINISTRATOR:
+    if access.kinds == _ADMIN and principal is not ADMINISTRATOR:
         raise RasError(Code.UNKNOWN, "There is no such resource")
     if principal is None:
         raise RasError(Code.TOKEN_INVALID, "A token is needed")
@@ -42,7 +44,7 @@ def _require(access: Access, principal: Principal | None, at: int) -> None:
         require_user_fresh(principal, at)
 
 
-def _caller(request: web.Request) -> Principal | None:
+def _caller(request: web.Request, at: int) -> Principal | None:
     """Return the caller: the unix socket's is the administrator, others show a token."""
     transport = request.transport
     if transport is not None and isinstance(transport.get_extra_info("sockname"), str):
@@ -50,4 +52,4 @@ def _caller(request: web.Request) -> Principal | None:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer":
         return None
-    return request.app[SESSIONS].principal(token, now(request.app))
+    return request.app[SESSIONS].principal(token, at)

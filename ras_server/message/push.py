@@ -117,7 +117,8 @@ class Push:
         """Send a message, and return the body of its answer (mi 2), or raise TimeoutError."""
         mid = mid or self._new_mid()
         key = (_receiver(dst, via), mid)
-        answered = self._asked[key] = asyncio.get_running_loop().create_future()
+        answered: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        self._asked[key] = answered
         try:
             async with asyncio.timeout(timeout):
                 self.publish(dst, mi, body, src=src, via=via, dt=dt, mid=mid, ack=True)

@@ -55,7 +55,8 @@ class Database:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ras-database")
         self._log = None if self.path is None else _open_log(self.path)
         self._after: list[Callable[[], None]] = []
-        self._commit: asyncio.Future[None] | None = None
+        self._commit_due = False
+        self._waiters: list[asyncio.Future[None]] = []
         self._flush: asyncio.Task[None] | None = None
         self._nested = 0
         self._written = self._committed = 0  # numbers of writes
@@ -132,10 +133,12 @@ class Database:
         With `durable=False` wait for the commit only.
         """
         written, wanted = self._written, self._wanted if durable else 0
-        while self._committed < written:
+        if self._committed < written:
             self._require()
-            if self._commit is not None:
-                await asyncio.shield(self._commit)
+            waiter = asyncio.get_running_loop().create_future()
+            self._waiters.append(waiter)
+            await waiter
+            self._require()
         while self._durable < wanted:
             self._require()
             await asyncio.shield(self._start_flush())
@@ -172,29 +175,31 @@ class Database:
         self._written += 1
         if durable:
             self._wanted = self._written
-        if self._commit is None:
+        if not self._commit_due:
             try:
                 loop = asyncio.get_running_loop()
             except RuntimeError:
                 return
-            self._commit = loop.create_future()
+            self._commit_due = True
             loop.call_soon(self._commit_tick)
 
     def _end(self) -> None:
         """Commit at once in a program that runs no loop."""
-        if self._commit is None and not self._nested:
+        if not self._commit_due and not self._nested:
             self._commit_now()
             self._sync()
             self._durable = self._committed
 
     def _commit_tick(self) -> None:
-        done, self._commit = self._commit, None
+        self._commit_due = False
+        waiters, self._waiters = self._waiters, []
         try:
             self._commit_now()
         except sqlite3.Error as err:
             self._fail(err)
-        if done is not None and not done.done():
-            done.set_result(None)
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(None)
         if self._committed - self._durable >= _FLUSH_AFTER:
             self._start_flush()
 

@@ -23,10 +23,15 @@ class MovableClock:
     def __init__(self) -> None:
         """Begin with the true time."""
         self.ahead = 0.0
+        self.stopped_at: float | None = None
 
     def __call__(self) -> float:
         """Return Unix seconds."""
-        return time.time() + self.ahead
+        return (self.stopped_at or time.time()) + self.ahead
+
+    def stop(self) -> None:
+        """Let time pass only when it is moved."""
+        self.stopped_at = time.time()
 
     def move(self, seconds: float) -> None:
         """Let time pass."""

@@ -8,7 +8,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 import pytest
 
-from ras_server import web as door
+from ras_server import door as door_module
 from ras_server.errors import Code, RasError
 from ras_server.idempotency import ONCE, once
 from ras_server.keys import DATABASE
@@ -124,7 +124,7 @@ async def test_shape(client: Client, method: str, path: str, http: int, code: in
     assert result.body["status"] == (0 if code == 0 else 1)
     assert "Server" not in result.headers
     assert result.headers["Cache-Control"] == "no-store"
-    assert len(result.headers["Request-Id"]) == 26
+    assert result.headers["Request-Id"]
 
 
 async def test_method_not_allowed_says_which_is(client: Client) -> None:
@@ -324,8 +324,8 @@ async def test_took_too_long(
     client: Client, counter: Counter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A request ends after 25 s, whatever it waits for."""
-    assert door.REQUEST_TIMEOUT == 25
-    monkeypatch.setattr(door, "REQUEST_TIMEOUT", 0.01)
+    assert door_module.REQUEST_TIMEOUT == 25
+    monkeypatch.setattr(door_module, "REQUEST_TIMEOUT", 0.01)
     counter.go_on.clear()
 
     result = await client.post("/v1/test/plain")
@@ -335,12 +335,13 @@ async def test_took_too_long(
 
 async def test_rate(client: Client, clock: MovableClock) -> None:
     """An address without login may ask sixty times at once, then five times a second."""
-    codes = [(await client.get("/v1/info")).code for _ in range(120)]
+    clock.stop()
+    codes = [(await client.get("/v1/info")).code for _ in range(61)]
     refused = await client.get("/v1/info")
     clock.move(refused.data["retry_after"])
 
-    assert codes[:60] == [0] * 60
-    assert codes[-1] == refused.code == 5003
+    assert codes == [0] * 60 + [5003]
+    assert refused.code == 5003
     assert refused.headers["Retry-After"] == str(refused.data["retry_after"])
     assert (await client.get("/v1/info")).code == 0
 
