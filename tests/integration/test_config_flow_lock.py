@@ -301,16 +301,23 @@ async def test_no_connection(
 
 
 async def test_deaf_lock(
-    hass: HomeAssistant, entry: MockConfigEntry, lock: ReferenceLock, radio: HomeRadio
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    lock: ReferenceLock,
+    radio: HomeRadio,
+    switch: RasSwitch,
 ) -> None:
-    """A lock that hangs up is told; the registration can be repeated."""
+    """A lock that hangs up is told; the registration can be repeated after a minute."""
     result = await offered(hass)
     await press_button(hass, lock)
     radio.faults.fail_writes = 1
     failed = await submit(hass, result, setup_code=CODE)
+    early = await submit(hass, failed, setup_code=CODE)
+    switch.ras.clock.ahead = 70  # the server sets a clock once a minute
 
     assert failed["errors"] == {"base": "no_answer"}
-    assert_added(hass, entry, await submit(hass, failed, setup_code=CODE), "lock_added")
+    assert early["errors"] == {"base": "too_many_tries"}
+    assert_added(hass, entry, await submit(hass, early, setup_code=CODE), "lock_added")
 
 
 async def test_no_home(hass: HomeAssistant, lock: ReferenceLock, switch: RasSwitch) -> None:
