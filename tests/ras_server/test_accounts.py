@@ -1,11 +1,16 @@
 """User registration (clause 7.1), the profile, the reset of a password, gateways (6.4)."""
 
+import asyncio
+import os
+import threading
 from typing import Any
 
 from aiohttp import web
 import pytest
 
+from ras_server.housekeeping import tidy_up
 from ras_server.keys import DATABASE, VAULT
+from ras_server.message.push import PUSH
 from ras_server.store import accounts
 from ras_server.store.accounts import Account
 from ras_server.vault import Vault, VaultError
@@ -377,3 +382,51 @@ async def test_remove_gateway(client: Client, clock: MovableClock) -> None:
     assert removed.code == 0
     assert (await client.post("/v1/auth/gateway", made.data)).code == 1004
     assert (await client.get(path)).code == 4005
+
+
+async def test_durable_before_the_answer(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A change of an account is answered only once it is on the disk."""
+    await client.enter(ANNA)
+    flushing, go_on = threading.Event(), threading.Event()
+
+    def flush(_: int) -> None:
+        flushing.set()
+        go_on.wait(10)
+
+    monkeypatch.setattr(os, "fdatasync", flush)
+    body = {"name": "H", "kind": "phone", "version": "1"}
+    asking = asyncio.ensure_future(client.post("/v1/gateways", body))
+    await asyncio.to_thread(flushing.wait, 10)
+    reading = await client.get("/v1/users/me")
+    before = asking.done()
+    go_on.set()
+
+    assert reading.code == 0  # nobody else has to wait
+    assert not before
+    assert (await asking).http == 201
+
+
+async def test_housekeeping(client: Client, app: web.Application, clock: MovableClock) -> None:
+    """What has run out is dropped; what has not is kept."""
+    await client.enter(ANNA)
+    await client.gateway()
+    statements = (
+        "SELECT 1 FROM session",
+        "SELECT 1 FROM token",
+        "SELECT 1 FROM verification",
+        "SELECT 1 FROM answer",
+        "SELECT 1 FROM message",
+    )
+
+    def rows() -> dict[str, int]:
+        return {each: len(app[DATABASE].all(each)) for each in statements}
+
+    app[PUSH].publish(f"user:{client.user_id}", 3, {}, src="ras:n1")
+    tidy_up(app)
+    kept = rows()
+    clock.move(31 * 24 * 3600)
+    tidy_up(app)
+
+    assert all(kept.values()), kept
+    assert not any(rows().values()), rows()
+    assert (await client.prove(ANNA))[1].code == 0
