@@ -172,14 +172,11 @@ async def ask(folder: Path, request: Json) -> Json:
 
 
 def _claim(path: Path) -> None:
-    """Remove the socket of a process that was killed."""
+    """Refuse a folder that a process serves; what a killed one left is no hindrance."""
     with socket.socket(socket.AF_UNIX) as probe:
         try:
             probe.connect(str(path))
-        except FileNotFoundError:
-            return
-        except ConnectionRefusedError:
-            path.unlink()
+        except FileNotFoundError, ConnectionRefusedError:
             return
         except OSError as err:
             raise DoorError(f"cannot serve in {path.parent}: {err}; choose another folder") from err

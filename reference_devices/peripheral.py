@@ -15,6 +15,7 @@ from bumble import att, hci
 from bumble.core import UUID, BaseBumbleError
 from bumble.device import AdvertisingType, Connection, Device
 from bumble.gatt import Characteristic, CharacteristicValue, Service
+from bumble.gatt_server import Server
 from bumble.pairing import PairingConfig, PairingDelegate
 
 from igrs_codec.bsld.advert import (
@@ -123,6 +124,7 @@ class Peripheral:
         self._news = asyncio.Event()
         self._news.set()
         self._stopped = False
+        self._interval = lock.advert_interval
         self._response = Characteristic[bytes](
             UUID(RSP_UUID), Characteristic.Properties.NOTIFY, Characteristic.Permissions(0)
         )
@@ -148,6 +150,7 @@ class Peripheral:
                 ],
             )
         )
+        _enforce_permissions(device.gatt_server)
         device.pairing_config_factory = lambda _: PairingConfig(delegate=_NoPairing())
         device.on(device.EVENT_CONNECTION, self._on_connection)
         self.running = asyncio.create_task(self._run())
@@ -196,21 +199,26 @@ class Peripheral:
         await self._device.power_off()
 
     async def _advertise(self) -> None:
-        """Start to advertise anew: right away on the air, also after a connection."""
+        """Have on the air what the lock says."""
         service_data = self.lock.service_data()
         interval = self.lock.advert_interval
+        running = self._device.legacy_advertising_set
         try:
             if not service_data:
                 await self._device.stop_advertising()
-                return
-            await self._device.start_advertising(
-                advertising_type=AdvertisingType.UNDIRECTED_CONNECTABLE_SCANNABLE,
-                own_address_type=self._own_address_type,
-                advertising_data=adv_ind(service_data),
-                scan_response_data=scan_response(self.lock.device),
-                advertising_interval_min=interval,
-                advertising_interval_max=interval,
-            )
+            elif running is not None and running.enabled and interval == self._interval:
+                # Not anew: a client that answers in the gap would be left without an answer.
+                await running.set_advertising_data(adv_ind(service_data))
+            else:
+                self._interval = interval
+                await self._device.start_advertising(
+                    advertising_type=AdvertisingType.UNDIRECTED_CONNECTABLE_SCANNABLE,
+                    own_address_type=self._own_address_type,
+                    advertising_data=adv_ind(service_data),
+                    scan_response_data=scan_response(self.lock.device),
+                    advertising_interval_min=interval,
+                    advertising_interval_max=interval,
+                )
         except BaseBumbleError as err:  # a small controller cannot while it is connected
             _LOGGER.debug("Not advertising: %s", err)
 
@@ -268,6 +276,23 @@ class Peripheral:
         task = asyncio.create_task(hang_up(connection))
         self._hanging_up.add(task)
         task.add_done_callback(self._hanging_up.discard)
+
+
+def _enforce_permissions(server: Server) -> None:
+    """Refuse what an attribute does not permit: Bumble lets everything be overwritten."""
+    for attribute in server.attributes:
+        if not attribute.permissions & att.Attribute.READABLE:
+            setattr(attribute, "read_value", _not_readable)  # noqa: B010 (mypy forbids the other)
+        if not attribute.permissions & att.Attribute.WRITEABLE:
+            setattr(attribute, "write_value", _not_writable)  # noqa: B010
+
+
+async def _not_readable(_bearer: object) -> bytes:
+    raise att.ATT_Error(att.ATT_READ_NOT_PERMITTED_ERROR)
+
+
+async def _not_writable(_bearer: object, _value: bytes) -> None:
+    raise att.ATT_Error(att.ATT_WRITE_NOT_PERMITTED_ERROR)
 
 
 class _NoPairing(PairingDelegate):

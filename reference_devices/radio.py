@@ -10,6 +10,7 @@ from Bumble 0.0.236, and why:
 - to end a connection that is down already is an error, and not left without an answer;
 - a connection is told by the enhanced event where the host asked for it: Linux waits for it;
 - a scan response carries its own data, and only answers an active scan;
+- changed data are advertised at once, and not after the interval;
 - a connection that the advertiser did not take up fails, and does not linger at one end;
 - a device can vanish, as with its power cut: its peers then see a supervision timeout;
 - every hop can be given a delay, which stands for the connection interval.
@@ -55,8 +56,23 @@ async def hang_up(connection: Connection) -> None:
     """Send what waits, then disconnect; a connection that is already down will do."""
     with suppress(BaseBumbleError, TimeoutError):
         async with asyncio.timeout(_HANG_UP_TIMEOUT):
-            await connection.drain()
+            await _sent(connection)
             await connection.disconnect()
+
+
+async def _sent(connection: Connection) -> None:
+    """Wait until all that waits is sent; Bumble's drain() heeds only what has left the host."""
+    queue = connection.data_packet_queue
+    if queue is None:
+        return
+    flow = asyncio.Event()
+    queue.on("flow", flow.set)
+    try:
+        while queue.pending:
+            flow.clear()
+            await flow.wait()
+    finally:
+        queue.remove_listener("flow", flow.set)
 
 
 class Spy(Protocol):
@@ -259,6 +275,16 @@ class RadioController(Controller):
     ) -> hci.HCI_StatusReturnParameters:
         self._scan_is_active = any(command.scan_types)
         return super().on_hci_le_set_extended_scan_parameters_command(command)
+
+    @override
+    def on_hci_le_set_extended_advertising_data_command(
+        self, command: hci.HCI_LE_Set_Extended_Advertising_Data_Command
+    ) -> hci.HCI_StatusReturnParameters:
+        result = super().on_hci_le_set_extended_advertising_data_command(command)
+        advertising_set = self.advertising_sets.get(command.advertising_handle)
+        if advertising_set is not None and advertising_set.enabled:
+            advertising_set.send_extended_advertising_data()
+        return result
 
     def _report(self, address: hci.Address, event_type: _EventType, data: bytes) -> None:
         self.send_hci_packet(

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable
 import math
 import time
-from typing import Final
+from typing import Any, Final
 
 from aioesphomeapi import APIClient, BluetoothProxyFeature
 from bumble.core import UUID
@@ -32,7 +32,7 @@ class EchoLock:
         self.advert_interval = 20
         self.data = UNOWNED
         self.links: set[int] = set()
-        self.log: list[object] = []
+        self.log: list[tuple[Any, ...]] = []
         self.down: asyncio.Queue[int] = asyncio.Queue()
         self.on_notify: Callable[[int, bytes], None]
         self.on_close: Callable[[int], None]
@@ -91,7 +91,7 @@ class EchoLock:
     def power_cycle(self) -> None:
         """Boot."""
         assert not self.links
-        self.log.append("boot")
+        self.log.append(("boot",))
 
 
 class Client:
@@ -120,6 +120,10 @@ class Client:
     async def subscribe(self) -> None:
         """Write 0001 into the CCCD of RSP."""
         await self.peer.subscribe(self[RSP_UUID], self.received.put_nowait)
+
+    async def write_handle(self, handle: int, data: bytes) -> None:
+        """Write anything, with response."""
+        await self.peer.gatt_client.write_value(handle, data, with_response=True)
 
     async def write(self, data: bytes) -> None:
         """Write without response, as a gateway does."""

@@ -4,6 +4,7 @@ import asyncio
 import errno
 import time
 
+from bumble import att
 from bumble.core import UUID
 from bumble.device import Device
 from bumble.hci import HCI_LE_Extended_Advertising_Report_Event
@@ -18,7 +19,7 @@ from igrs_codec.bsld.advert import (
     scan_response,
 )
 from reference_devices.peripheral import Peripheral, on_air
-from reference_devices.radio import RadioLink, public_address
+from reference_devices.radio import RadioController, RadioLink, public_address
 from tests.radio.parts import DEVICE, UNOWNED, Client, EchoLock
 
 type Report = HCI_LE_Extended_Advertising_Report_Event.Report
@@ -126,6 +127,22 @@ async def test_exchange(central: Device, lock: EchoLock) -> None:
     assert lock.log[0] == ("subscribed", 1, True)
 
 
+async def test_permissions(central: Device, peripheral: Peripheral) -> None:
+    """CMD and RSP cannot be read; only CMD and what GATT itself wants written can be."""
+    writable = {UUID(CMD_UUID), UUID("2902"), UUID("2B29")}
+    client = await Client.connect(central)
+    peer = client.peer
+    for uuid in CMD_UUID, RSP_UUID:
+        with pytest.raises(att.ATT_Error) as error:
+            await peer.read_value(client[uuid])
+        assert error.value.error_code == att.ATT_READ_NOT_PERMITTED_ERROR
+    for attribute in peripheral._device.gatt_server.attributes:
+        if attribute.type not in writable:
+            with pytest.raises(att.ATT_Error) as error:
+                await client.write_handle(attribute.handle, b"mine")
+            assert error.value.error_code == att.ATT_WRITE_NOT_PERMITTED_ERROR
+
+
 @pytest.mark.usefixtures("peripheral")
 async def test_mtu_exchange(central: Device) -> None:
     """The lock answers an MTU exchange, which a client need not make."""
@@ -152,18 +169,24 @@ async def test_two_links(air: RadioLink, lock: EchoLock) -> None:
     assert lock.links == {1, 2}
 
 
-@pytest.mark.usefixtures("peripheral")
-async def test_answers_before_it_closes(central: Device, lock: EchoLock) -> None:
-    """A lock that closes a link has its last answer sent, and gets the link back once."""
-    client = await Client.connect(central)
-    await client.subscribe()
-    await client.write(b"close")
-    await client.lost.wait()
+async def test_answers_before_it_closes(
+    air: RadioLink, central: Device, lock: EchoLock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A lock that closes a link has its last answers sent, and gets the link back once."""
+    monkeypatch.setattr(RadioController, "total_num_le_acl_data_packets", 1)
+    async with on_air(lock, await air.radio(lock.device)):
+        client = await Client.connect(central)
+        await client.subscribe()
+        for _ in range(4):
+            await client.write(b"echo")
+        await client.write(b"close")
+        await client.lost.wait()
 
-    assert [await client.received.get(), await client.received.get()] == [b"hello", b"close"]
-    await Client.connect(central)
-    assert lock.log.count(("down", 1)) == 1
-    assert lock.links == {1}
+        answers = [await client.received.get() for _ in range(6)]
+        assert answers == [b"hello", *[b"echo"] * 4, b"close"]
+        await Client.connect(central)
+        assert lock.log.count(("down", 1)) == 1
+        assert lock.links == {1}
 
 
 @pytest.mark.usefixtures("peripheral")
@@ -181,7 +204,7 @@ async def test_power_cycle(central: Device, lock: EchoLock, peripheral: Peripher
     peripheral.power_cycle()
     await client.lost.wait()
 
-    assert lock.log == [("down", 1), "boot"]
+    assert lock.log == [("down", 1), ("boot",)]
     await Client.connect(central)
 
 

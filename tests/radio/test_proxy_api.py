@@ -7,6 +7,7 @@ from typing import Any
 from aioesphomeapi import APIClient
 from aioesphomeapi.core import BluetoothGATTAPIError
 from aioesphomeapi.model import BluetoothScannerMode, BluetoothScannerState
+from bumble import hci, ll
 import pytest
 
 from igrs_codec.bsld.advert import (
@@ -19,7 +20,7 @@ from igrs_codec.bsld.advert import (
 from reference_devices.native_api import messages
 from reference_devices.peripheral import on_air
 from reference_devices.proxy import BluetoothProxy, Identity, serve_proxy
-from reference_devices.radio import RadioLink
+from reference_devices.radio import RadioController, RadioLink, public_address
 from tests.radio.parts import ADDRESS, DEVICE, FEATURES, UNOWNED, Connection, EchoLock
 
 pytestmark = pytest.mark.usefixtures("socket_enabled")
@@ -141,6 +142,25 @@ async def test_exchange(api: APIClient, lock: EchoLock) -> None:
 
 
 @pytest.mark.usefixtures("peripheral")
+async def test_order(api: APIClient, lock: EchoLock) -> None:
+    """Writes reach the lock in the order of the requests, with response or without."""
+    connection = Connection(api)
+    await connection.open()
+    handles = await connection.handles()
+    await asyncio.gather(
+        *(
+            api.bluetooth_gatt_write(
+                ADDRESS, handles[CMD_UUID], bytes([number]), response=number < 3
+            )
+            for number in range(6)
+        )
+    )
+    await api.bluetooth_gatt_read(ADDRESS, handles[INFO_UUID])
+
+    assert [entry[2] for entry in lock.log] == [bytes([number]) for number in range(6)]
+
+
+@pytest.mark.usefixtures("peripheral")
 async def test_att_error(api: APIClient) -> None:
     """An error of the device comes with its code, and the connection stays."""
     connection = Connection(api)
@@ -182,6 +202,33 @@ async def test_out_of_range(api: APIClient) -> None:
     assert await Connection(api, ABSENT).open() == (False, 0, 0x3E)
     assert await slots.told.get() == (1, 2, [ABSENT])
     assert await slots.told.get() == (2, 2, [])
+
+
+async def test_fails_at_once(api: APIClient, air: RadioLink) -> None:
+    """A connection that the device does not take up ends with its reason."""
+    phantom = RadioController(air, public_address(DEVICE))
+    attempt = asyncio.create_task(Connection(api).open())
+    slots = Slots(api)
+    while (await slots.told.get())[0] != 1:
+        pass
+    await asyncio.sleep(0.05)  # the controller waits for an advert now
+    air.send_advertising_pdu(
+        phantom, ll.AdvExtInd(advertiser_address=public_address(DEVICE), data=b"")
+    )
+
+    assert await attempt == (False, 0, 0x3E)
+
+
+async def test_both_at_once(api: APIClient, air: RadioLink) -> None:
+    """Two connections asked for at the same time both come up, one after the other."""
+    devices = [DEVICE[:-1] + bytes([number]) for number in range(2)]
+    radios = [await air.radio(device) for device in devices]
+    async with on_air(EchoLock(devices[0]), radios[0]), on_air(EchoLock(devices[1]), radios[1]):
+        states = await asyncio.gather(
+            *(Connection(api, int.from_bytes(device)).open() for device in devices)
+        )
+
+    assert states == [(True, 517, 0)] * 2
 
 
 async def test_give_up(api: APIClient, air: RadioLink) -> None:
@@ -240,6 +287,101 @@ async def test_lock_killed(api: APIClient, air: RadioLink, lock: EchoLock) -> No
         assert await connection.told.get() == (False, 0, 0x08)
     told = [await slots.told.get() for _ in range(3)]
     assert told == [(2, 2, []), (1, 2, [ADDRESS]), (2, 2, [])]
+
+
+class TestSlowAir:
+    """What happens while a packet is on the air."""
+
+    @pytest.fixture
+    def air(self) -> RadioLink:
+        """Return air that takes its time."""
+        return RadioLink(hop_delay=0.05)
+
+    async def test_lost_while_waiting(self, proxy: BluetoothProxy, air: RadioLink) -> None:
+        """A request that waits for its turn when the connection is lost is answered -1."""
+        radio = await air.radio(DEVICE)
+        async with on_air(EchoLock(), radio):
+            api = APIClient("127.0.0.1", proxy.port, None)
+            await api.connect(login=True)
+            await Connection(api).open()
+            errors: asyncio.Queue[Any] = asyncio.Queue()
+            api._get_connection().add_message_callback(
+                errors.put_nowait, (messages.BluetoothGATTErrorResponse,)
+            )
+            reads = [asyncio.create_task(api.bluetooth_gatt_read(ADDRESS, 3)) for _ in range(2)]
+            await asyncio.sleep(0.02)  # the first one is on the air
+            air.vanish(radio)
+
+            assert (await errors.get()).error == -1
+            await asyncio.wait(reads)
+            assert all(read.exception() for read in reads)
+            await api.disconnect()
+
+    @pytest.mark.usefixtures("peripheral")
+    async def test_killed_while_asking(self, proxy: BluetoothProxy, lock: EchoLock) -> None:
+        """A client that goes away while it waits for an answer loses its connection at once."""
+        api = APIClient("127.0.0.1", proxy.port, None)
+        await api.connect(login=True)
+        await Connection(api).open()
+        read = asyncio.create_task(api.bluetooth_gatt_read(ADDRESS, 3))
+        await asyncio.sleep(0.02)  # it is on the air
+        await api.disconnect(force=True)
+
+        async with asyncio.timeout(1):
+            assert await lock.down.get() == 1
+        await asyncio.wait([read])
+        assert read.exception()
+
+    @pytest.fixture(autouse=True)
+    async def last_words(self) -> AsyncGenerator[None]:
+        """Wait for what is still under way at the end."""
+        yield
+        await asyncio.sleep(0.1)
+
+
+@pytest.mark.usefixtures("peripheral")
+async def test_stop_notify(api: APIClient) -> None:
+    """Without a subscription at the proxy no notification is passed on."""
+    await Connection(api).open()
+    handles = await Connection(api).handles()
+    passed: asyncio.Queue[Any] = asyncio.Queue()
+    api._get_connection().add_message_callback(
+        passed.put_nowait, (messages.BluetoothGATTNotifyDataResponse,)
+    )
+    stop, _ = await api.bluetooth_gatt_start_notify(ADDRESS, handles[RSP_UUID], lambda *_: None)
+    await api.bluetooth_gatt_write(ADDRESS, handles[CMD_UUID], b"1", response=True)
+    await passed.get()
+    await stop()
+    await api.bluetooth_gatt_write(ADDRESS, handles[CMD_UUID], b"2", response=True)
+
+    assert passed.empty()
+
+
+async def test_client_that_does_not_read(proxy: BluetoothProxy) -> None:
+    """A client that does not keep up gets no more adverts; they do not pile up for it."""
+    report = hci.HCI_LE_Extended_Advertising_Report_Event.Report(
+        event_type=0,
+        address_type=0,
+        address=public_address(DEVICE),
+        primary_phy=1,
+        secondary_phy=1,
+        advertising_sid=0,
+        tx_power=0,
+        rssi=0,
+        periodic_advertising_interval=0,
+        direct_address_type=0,
+        direct_address=hci.Address.ANY,
+        data=bytes(2000),
+    )
+    reader, writer = await asyncio.open_connection("127.0.0.1", proxy.port, limit=1)
+    writer.write(b"\x00\x00\x42")
+    await reader.readexactly(1)  # the state of the scanner: it has subscribed
+    (session,) = proxy._sessions
+    for _ in range(20_000):
+        proxy.on_report(report)
+
+    assert session._writer.transport.get_write_buffer_size() < 100_000
+    writer.close()
 
 
 @pytest.mark.usefixtures("peripheral")

@@ -69,6 +69,19 @@ async def test_nothing_to_cancel(air: RadioLink) -> None:
         await central.send_sync_command(hci.HCI_LE_Create_Connection_Cancel_Command())
 
 
+async def test_nothing_to_disconnect(air: RadioLink) -> None:
+    """To end a connection that is down is refused at once: a host would wait for ever."""
+    central = await air.radio()
+
+    with pytest.raises(hci.HCI_Error):
+        await central.send_async_command(
+            hci.HCI_Disconnect_Command(
+                connection_handle=1,
+                reason=hci.HCI_ErrorCode.REMOTE_USER_TERMINATED_CONNECTION_ERROR,
+            )
+        )
+
+
 @pytest.mark.usefixtures("peripheral")
 @pytest.mark.parametrize(
     ("asked", "got"),
