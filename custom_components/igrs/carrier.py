@@ -131,6 +131,7 @@ class Carrier:
         self._observer = observer
         self._hellos = HelloMemory()
         self._queue = asyncio.Lock()
+        self._asked_version = False  # since Home Assistant started
         self._operations = 0  # that run or wait; what only reads does not count
         self._dialogue: Dialogue | None = None
         self._lingering: asyncio.Task[None] | None = None
@@ -148,7 +149,7 @@ class Carrier:
                 raise LockError(Reason.JAMMED)
 
     async def async_learn(self, first: int | None) -> Log:
-        """Read the state, the version if it is unknown, and the log; or raise LockError.
+        """Read the state, once the version, and the log; or raise LockError.
 
         first is the number of the oldest record wanted, None for all there are.
         """
@@ -269,8 +270,9 @@ class Carrier:
     async def _async_learn(self, dialogue: Dialogue, first: int | None) -> Log:
         if dialogue.counter is None:
             await dialogue.async_status()
-        if self._memory.version is None:
+        if not self._asked_version:
             self._memory.version = await dialogue.async_version()
+            self._asked_version = True
         newest = dialogue.counter or 0
         if first is None:
             first = (newest - LOG_SIZE + 1) & MAX_U16
@@ -305,8 +307,10 @@ class Carrier:
     async def _async_replace_tickets(self, dialogue: Dialogue, trouble: TicketTrouble) -> None:
         """Fetch new tickets; the RAS may first have to learn the lock's epoch."""
         fetch = partial(self._ras.tickets, self._device_id, TICKET_RIGHTS, TICKET_TTL)
-        tickets = await fetch(reason=trouble)
-        if trouble is TicketTrouble.EPOCH:
+        tickets = await fetch()
+        refused = {ticket.epoch for ticket in self._memory.tickets.values()}
+        if trouble is TicketTrouble.EPOCH and any(it["epoch"] in refused for it in tickets.tickets):
+            await fetch(reason=trouble)
             for frame in await self._ras.pending(self._device_id):
                 notifications = await dialogue.async_deliver(frame.packet)
                 await self._ras.report_pending(self._device_id, notifications)

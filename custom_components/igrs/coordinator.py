@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, override
 from homeassistant.components import bluetooth
 from homeassistant.config_entries import ConfigSubentry
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
+from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.event import async_call_later
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 
@@ -422,7 +423,7 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
         known = self.memory.version
         first = self.history.first(online=self._gateway.online)
         log = await self._carrier.async_learn(first)
-        if known is None and self.memory.version is not None:
+        if self.memory.version != known:
             self._file.save()
             self._tell_known()
         self.history.show(log.records)
@@ -431,6 +432,12 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
             await self.history.async_tell(log)
 
     def _tell_known(self) -> None:
+        registry = dr.async_get(self.hass)
+        device = registry.async_get_device_by_identifier(
+            (DOMAIN, self.device_id), self.config_entry.entry_id
+        )
+        if device is not None and self.memory.version is not None:
+            registry.async_update_device(device.id, sw_version=self.memory.version.firmware)
         listeners, self._known_listeners = self._known_listeners, []
         for listener in listeners:
             listener()

@@ -4,6 +4,7 @@ Project profile, ras_api 4 and 9. What the RAS pushes goes to the lock it is for
 show and log goes to the RAS. While the RAS is away the locks go on by themselves.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -21,7 +22,7 @@ from .coordinator import IgrsCoordinator
 from .errors import CODES, LockError
 from .igrs_codec.bsld.tracker import clock_agrees
 from .push import Push
-from .ras import GatewayClient, SeenDevice
+from .ras import GatewayClient
 from .ras_errors import Code, RasAuthError, RasError
 from .storage import Memory
 
@@ -54,6 +55,7 @@ class Gateway:
         self._entry = entry
         self._hub_device_id = hub_device_id
         self._push = Push(ras, message=self._message, ready=self._ready, lost=self._lost)
+        self._news = asyncio.Event()
         self._online_listeners: set[CALLBACK_TYPE] = set()
         self._lock_listeners: set[Callable[[IgrsCoordinator], None]] = set()
 
@@ -62,6 +64,7 @@ class Gateway:
         """Begin with the locks of the entry and the connection to the RAS."""
         self._entry.async_on_unload(async_track_time_interval(self._hass, self._tick, TICK))
         self._background(self._async_push(), "push")
+        self._background(self._async_tell(), "sightings")
         self.async_follow_subentries()
 
     async def async_stop(self) -> None:
@@ -168,19 +171,24 @@ class Gateway:
     @callback
     def async_tell(self) -> None:
         """Tell the RAS what is in range: every 30 s, and when a lock has changed."""
-        seen = [
-            sighting
-            for coordinator in self.coordinators.values()
-            if (sighting := coordinator.async_sighting()) is not None
-        ]
-        if self.online and seen:
-            self._background(self._async_tell(seen), "sightings")
+        self._news.set()
 
-    async def _async_tell(self, seen: list[SeenDevice]) -> None:
-        try:
-            await self.ras.sightings(seen)
-        except RasError as err:
-            LOGGER.debug("Sightings were not told: %s", err)
+    async def _async_tell(self) -> None:
+        """Tell the RAS each time that there is news; what comes meanwhile goes together."""
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            seen = [
+                sighting
+                for coordinator in self.coordinators.values()
+                if (sighting := coordinator.async_sighting()) is not None
+            ]
+            if not self.online or not seen:
+                continue
+            try:
+                await self.ras.sightings(seen)
+            except RasError as err:
+                LOGGER.debug("Sightings were not told: %s", err)
 
     @callback
     def _message(self, envelope: Json) -> None:

@@ -51,6 +51,9 @@ class Faults:
     """What goes wrong on this radio."""
 
     refuse_connections: int = 0
+    hide_services: int = 0
+    fail_subscriptions: int = 0
+    fail_disconnections: int = 0
     lose_writes: int = 0
     lose_notifications: int = 0
     fail_writes: int = 0
@@ -169,6 +172,9 @@ class BumbleClient(BaseBleakClient):
         assert self._peer is not None
         await self._peer.discover_all()
         self.services = BleakGATTServiceCollection()
+        if self.radio.faults.hide_services:
+            self.radio.faults.hide_services -= 1
+            return
         for service in self._peer.services:
             found = BleakGATTService(service, service.handle, str(UUID(bytes=_uuid(service.uuid))))
             self.services.add_service(found)
@@ -198,6 +204,9 @@ class BumbleClient(BaseBleakClient):
     @override
     async def disconnect(self) -> None:
         await self.cut()
+        if self.radio.faults.fail_disconnections:
+            self.radio.faults.fail_disconnections -= 1
+            raise BleakError("disconnecting failed")
 
     @override
     async def pair(self, *args: Any, **kwargs: Any) -> None:
@@ -259,6 +268,9 @@ class BumbleClient(BaseBleakClient):
             self.radio.traffic.notifications.append(bytes(value))
             callback(bytearray(value))
 
+        if self.radio.faults.fail_subscriptions:
+            self.radio.faults.fail_subscriptions -= 1
+            raise BleakError("subscribing failed")
         self.radio.traffic.steps.append("subscribe")
         self._subscribers[characteristic.handle] = notified
         try:

@@ -55,6 +55,36 @@ async def test_write_fails(home: Home) -> None:
         await home.call("unlock")
 
 
+async def test_subscribing_fails(home: Home) -> None:
+    """A link without notifications is of no use: a new one is made."""
+    home.radio.faults.fail_subscriptions = 1
+
+    await home.call("unlock")
+
+    assert home.radio.traffic.connections == 2
+
+
+async def test_services_in_the_cache_are_wrong(home: Home) -> None:
+    """A lock that seems to lack the service is looked at anew."""
+    home.radio.faults.hide_services = 1
+
+    await home.call("unlock")
+
+    assert home.radio.traffic.connections == 2
+
+
+async def test_disconnecting_fails(home: Home) -> None:
+    """A link that cannot be ended properly is forgotten all the same."""
+    await home.call("unlock")
+    await until(lambda: not home.coordinator._learning)
+    home.radio.faults.fail_disconnections = 1
+
+    await home.coordinator.async_rest()
+
+    await home.call("lock")
+    assert home.lock.state.bolt is Bolt.LOCKED
+
+
 async def test_link_lost_while_idle(home: Home) -> None:
     """A kept link that is gone is replaced without anybody noticing."""
     await home.call("unlock")

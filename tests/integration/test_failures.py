@@ -60,7 +60,7 @@ async def test_link_cut_while_unlocking(home: Home) -> None:
     home.radio.faults.on_write = cut
     with pytest.raises(HomeAssistantError, match="not known whether"):
         await home.call("unlock")
-    assert home.radio.traffic.connections == 1
+    assert [packet[0] for packet in home.radio.traffic.writes] == [0x42, 0x44]
 
 
 async def test_without_ras(home: Home) -> None:
