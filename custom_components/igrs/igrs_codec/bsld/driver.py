@@ -23,7 +23,6 @@ from ..driver import (
 )
 from ..errors import (
     AdvertError,
-    HelloError,
     IgrsError,
     PacketError,
     ProtocolError,
@@ -33,7 +32,8 @@ from ..errors import (
 from .advert import SERVICE_UUID, generation
 from .flight import Carried, Request, verdict
 from .frame import Command, Operation, Status
-from .packet import Hello, Kind, parse_header
+from .greeting import Greeting
+from .packet import Kind, parse_header
 from .session import (
     RND_SIZE,
     Answered,
@@ -105,10 +105,7 @@ class BsldLink:
         self._memory = memory
         self._tracker = tracker
         self._rnd = rnd
-        self._hello: HelloSeen | None = None
-        self._hello_at = 0.0
-        self._hello_expected = False
-        self._hello_spent = False
+        self._greeting = Greeting(memory, tracker)
         self._session: ClientSession | None = None
         self._job: Request | None = None
         self._carried: Carried | None = None
@@ -144,7 +141,7 @@ class BsldLink:
             raise ProtocolError(f"a flight while {self.state.name}")
         self._carried = Carried(packets, expect)
         if self._carried.opens_session:
-            self._session, self._hello_spent = None, True
+            self._session, self._greeting.spent = None, True
         self._writes += packets
         self._enter(State.CARRYING, now + seconds)
         return self._step()
@@ -192,10 +189,10 @@ class BsldLink:
 
     def _proceed(self, now: float) -> None:
         """Send the request, or ask the RAS for what it needs."""
-        job, seen = self._job, self._hello
+        job, seen = self._job, self._greeting.seen
         if job is None or seen is None:
             self._enter(State.LINGER, now + LINGER_SECONDS)
-        elif self._hello_spent or (self._session and self._session.ticket.expires <= now):
+        elif self._greeting.spent or (self._session and self._session.ticket.expires <= now):
             self._fail(Failure.HELLO_SPENT)
         elif seen.hello.gen == 0:
             self._fail(Failure.UNOWNED)
@@ -212,7 +209,7 @@ class BsldLink:
             trouble = TicketTrouble.EXPIRED if ticket else TicketTrouble.ABSENT
             self._ask_for_ticket(job, trouble, Failure.NO_TICKET)
             return
-        self._session = ClientSession(ticket, seen.packet, self._hello_at, self._memory)
+        self._session = ClientSession(ticket, seen.packet, self._greeting.at, self._memory)
         job.tries, job.erred = 0, False
         self._writes.append(self._session.auth())
         self._fly(self._session, job, now)
@@ -224,7 +221,7 @@ class BsldLink:
         self._enter(State.FLIGHT, now + ANSWER_SECONDS)
 
     def _ask_for_ticket(self, job: Request, trouble: TicketTrouble, failure: Failure) -> None:
-        seen = self._hello
+        seen = self._greeting.seen
         if seen is None or NeedTicket in job.asked:
             self._fail(failure)
         else:
@@ -237,37 +234,26 @@ class BsldLink:
 
     def _first_hello(self, packet: bytes, now: float) -> None:
         try:
-            taken = self._take_hello(packet, now)
+            seen = self._greeting.take(packet, now)
         except RefusedError:
             self._fail(Failure.HELLO_REFUSED)
             return
-        if taken:
+        if seen is not None:
+            self._events.append(seen)
             self._proceed(now)
 
     def _next_hello(self, packet: bytes, now: float) -> None:
-        """Take the HELLO that follows an answer to ADMIN, and no other."""
-        if not self._hello_expected:
-            return
+        """Take the HELLO that follows an answer to ADMIN: the old session is over."""
         try:
-            taken = self._take_hello(packet, now)
+            seen = self._greeting.take(packet, now)
         except RefusedError:
             return
-        if taken and self._carried is not None:
-            self._carried.hello = packet
-            self._check_carried(now)
-
-    def _take_hello(self, packet: bytes, now: float) -> bool:
-        try:
-            hello = Hello.from_bytes(packet)
-        except HelloError:
-            return False
-        self._memory.accept(hello, now)
-        self._tracker.hello_seen(clock_set=hello.clock_set, now=now)
-        self._hello, self._hello_at = HelloSeen(hello, packet), now
-        self._hello_expected = self._hello_spent = False
-        self._session = None
-        self._events.append(self._hello)
-        return True
+        if seen is not None:
+            self._session = None
+            self._events.append(seen)
+            if self._carried is not None:
+                self._carried.hello = packet
+                self._land_if_complete(now)
 
     def _error(self, _: bytes, __: float) -> None:
         """ERR is a hint that anybody can send: wait for the authentic answer."""
@@ -336,11 +322,11 @@ class BsldLink:
             )
 
     def _report_clock(self, event: Answered, now: float) -> None:
-        wrong = event.state is None or not event.state.clock_unset
-        if wrong and abs(event.time - now) > CLOCK_TOLERANCE and not self._clock_reported:
+        unset = event.state is not None and event.state.clock_unset
+        off = abs(event.time - now) > CLOCK_TOLERANCE and not unset
+        if off and not self._clock_reported and self._greeting.seen is not None:
             self._clock_reported = True
-            if self._hello is not None:
-                self._events.append(NeedTime(self._hello.packet, urgent=False))
+            self._events.append(NeedTime(self._greeting.seen.packet, urgent=False))
 
     def _carry(self, packet: bytes, now: float) -> None:
         """Collect an answer that is not of the own session."""
@@ -348,11 +334,11 @@ class BsldLink:
         if self._session is not None and head.kind in {Kind.AUTH, Kind.SESS}:
             self._session_packet(packet, now)
         elif self._carried is not None and self._carried.concerns(head):
-            self._hello_expected |= head.kind is Kind.ADMIN
+            self._greeting.expected |= head.kind is Kind.ADMIN
             self._carried.notifications.append(packet)
-            self._check_carried(now)
+            self._land_if_complete(now)
 
-    def _check_carried(self, now: float) -> None:
+    def _land_if_complete(self, now: float) -> None:
         if self._carried is not None and self._carried.result.complete:
             self._land(now)
 
