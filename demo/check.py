@@ -284,7 +284,7 @@ async def run_checks(home: Home, ready_after: float) -> bool:
         owner=home.person(ACCOUNT, ACCOUNT_PASSWORD),
         guest=home.person(GUEST, GUEST_PASSWORD),
     )
-    print(f"{'RAS, locks and Home Assistant answer':66} {ready_after:7.2f} s")
+    print(f"{'RAS, locks and Home Assistant answer':76} {ready_after:7.2f} s")
     held = True
     for step in CHECKS:
         started = time.monotonic()
@@ -294,5 +294,5 @@ async def run_checks(home: Home, ready_after: float) -> bool:
             result, held = f"FAILED: {type(err).__name__} {err}", False
         else:
             result = "ok"
-        print(f"{title(step):66} {time.monotonic() - started:7.2f} s  {result}", flush=True)
+        print(f"{title(step):76} {time.monotonic() - started:7.2f} s  {result}", flush=True)
     return held
