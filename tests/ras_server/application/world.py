@@ -8,12 +8,21 @@ from typing import Any, Final
 
 from igrs_codec.bsld.frame import ALL_RIGHTS
 from igrs_codec.bsld.packet import Hello
-from ras_server.application.agenda import current_key
+from ras_server.application.agenda import Purpose, current_key
 from ras_server.application.audit import AuditLog
 from ras_server.application.custody import Custody
 from ras_server.application.decision import Standing
-from ras_server.application.delivery import deliver
-from ras_server.application.flows import Flight, Flow, Link, Reply, accept, set_time
+from ras_server.application.delivery import deliver, due
+from ras_server.application.flows import (
+    Flight,
+    Flow,
+    Link,
+    Reply,
+    accept,
+    read_frame_answer,
+    set_time,
+    take_answer,
+)
 from ras_server.application.keyjournal import KeyJournal
 from ras_server.application.locks import Lock, Locks
 from ras_server.application.ownership import State, Step, advance
@@ -179,6 +188,21 @@ class World:
             self.door.disconnect()
             self.now += 61
         return True
+
+    def pocket(self) -> Purpose | None:
+        """Let a gateway fetch the due frame, carry it and bring the answer; return what it was."""
+        lock, frame = self.lock, self.lock.record.frame
+        if frame is None or frame.refused:
+            if (plan := due(self.locks, lock)) is None:
+                return None
+            frame = self.locks.frame(lock, plan)
+        self.door.connect()
+        notifications, _ = self.door.write([frame.packet])
+        self.door.disconnect()
+        answer = read_frame_answer(self.locks, lock, notifications)
+        if answer is not None:
+            take_answer(self.locks, lock, answer, "gw:g-1")
+        return Purpose(frame.purpose)
 
     def power_cycle(self) -> None:
         """Let the lock lose its power, and get it back for good."""
