@@ -1,4 +1,4 @@
-"""The answers of the RAS as values (project profile, ras_api 3 to 5 and 9).
+"""The answers of the RAS as values (project profile, API 3 to 5 and 8).
 
 Each `from_json` takes the `data` member of an answer and raises KeyError, TypeError,
 ValueError or AttributeError if it has another shape; `read` translates these.
@@ -23,7 +23,7 @@ def read[D, T](parse: Callable[[D], T], data: D) -> T:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerInfo:
-    """Who the RAS is (ras_api 12, GET /v1/info)."""
+    """Who the RAS is (API 9, GET /v1/info)."""
 
     name: str
     server_id: str
@@ -39,7 +39,7 @@ class ServerInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sighting:
-    """What the RAS knows about an advertiser it was told of (ras_api 4)."""
+    """What the RAS knows about an advertiser it was told of (API 4)."""
 
     device_id: str
     mine: bool
@@ -55,7 +55,7 @@ class Sighting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceInfo:
-    """A device of the account (ras_api 5, the device object)."""
+    """A device of the account (API 5, the device object)."""
 
     device_id: str
     name: str
@@ -71,7 +71,7 @@ class DeviceInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """Whether a lock may be registered, and what is needed for it (ras_api 5, Figure 10)."""
+    """Whether a lock may be registered, and what is needed for it (API 5, Figure 10)."""
 
     claimable: bool
     needs: tuple[str, ...]
@@ -92,7 +92,7 @@ def k_adv_from_json(data: Json) -> dict[int, bytes]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tickets:
-    """Tickets in the JSON form of ras_api 5.2, and the advertisement keys by generation."""
+    """Tickets in the JSON form of API 5, and the advertisement keys by generation."""
 
     tickets: tuple[Json, ...] = field(repr=False)
     k_adv: dict[int, bytes] = field(repr=False)
@@ -108,7 +108,7 @@ class Tickets:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Registration:
-    """The last result of a registration exchange (ras_api 5, Figure 11)."""
+    """The last result of a registration exchange (API 5, Figure 11)."""
 
     device: DeviceInfo
     tickets: tuple[Json, ...] = field(repr=False)
@@ -128,7 +128,7 @@ class Registration:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exchange:
-    """What the gateway has to do next in an exchange (ras_api 5.1).
+    """What the gateway has to do next in an exchange (API 5).
 
     Write `packets` (20 bytes each), collect `expect` notifications for at most
     `timeout_s` seconds, report them; `result` is there when `done`.
@@ -156,7 +156,7 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PendingFrame:
-    """A queued administration packet (20 bytes) and when it stops being useful (ras_api 5.3)."""
+    """A queued administration packet (20 bytes) and when it stops being useful (API 5)."""
 
     packet: bytes = field(repr=False)
     not_after: int
@@ -169,7 +169,7 @@ class PendingFrame:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogReceipt:
-    """What became of uploaded log records (ras_api 8); `next` is the record to read next."""
+    """What became of uploaded log records (API 7); `next` is the record to read next."""
 
     next: int
 
@@ -183,7 +183,7 @@ class LogReceipt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayCredentials:
-    """What a gateway logs in with (ras_api 4); the secret is shown once."""
+    """What a gateway logs in with (API 4); the secret is shown once."""
 
     gateway_id: str
     gateway_secret: str = field(repr=False)
@@ -214,7 +214,7 @@ class AccessToken:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecondFactor:
-    """A login that waits for its second factor, and the ways to give it (ras_api 3)."""
+    """A login that waits for its second factor, and the ways to give it (API 3)."""
 
     sasl_id: str = field(repr=False)
     methods: tuple[str, ...]
@@ -222,7 +222,7 @@ class SecondFactor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PushReady:
-    """The RAS's side of the push handshake (ras_api 9.1).
+    """The RAS's side of the push handshake (API 8).
 
     `time` is the RAS's clock in Unix seconds; `audit_head` the number and hash of the
     newest audit entry; after `reset` the lists have to be read again.

@@ -1,4 +1,4 @@
-"""Setting up: the server and the account once, then each lock (project profile, ras_api 3 to 5).
+"""Setting up: the server and the account once, then each lock (project profile, API 3 to 5).
 
 A config entry is one account at one RAS; a config subentry is one of its locks.
 """

@@ -15,7 +15,7 @@ from .gateway import IgrsConfigEntry
 
 
 async def async_get_config_entry_diagnostics(
-    hass: HomeAssistant, entry: IgrsConfigEntry
+    _: HomeAssistant, entry: IgrsConfigEntry
 ) -> dict[str, Any]:
     """Return the state of a home's gateway and of its locks, which are only numbered."""
     gateway = entry.runtime_data

@@ -1,4 +1,4 @@
-"""Adding locks to homes: one that was heard, or one chosen by hand (project profile, ras_api 5)."""
+"""Adding locks to homes: one that was heard, or one chosen by hand (project profile, API 5)."""
 
 from types import MappingProxyType
 from typing import Any, Final

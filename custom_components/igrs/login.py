@@ -1,4 +1,4 @@
-"""A person's login at the RAS, once, to make this Home Assistant a gateway (ras_api 3 and 4).
+"""A person's login at the RAS, once, to make this Home Assistant a gateway (API 3 and 4).
 
 SCRAM-SHA-256, then the second factor; the token is used to register the gateway and given back.
 """

@@ -1,4 +1,4 @@
-"""The push connection of the gateway: WebSocket, subprotocol rump.v1 (project profile, ras_api 9).
+"""The push connection of the gateway: WebSocket, subprotocol rump.v1 (project profile, API 8).
 
 One connection for all locks of an account. Messages arrive at least once and in the order of
 `seq`; each is handed on once, then acknowledged, and a new connection resumes after the last.
@@ -20,12 +20,12 @@ from homeassistant.util.ulid import ulid_now
 
 from .answers import Json, PushReady, read
 from .ras import SCHEMA, GatewayClient, check_schema, translate
-from .ras_errors import RasAuthError, RasError, RasSchemaError, RasUnreachableError
+from .ras_errors import RasRefusedError, RasUnreachableError
 
 SUBPROTOCOL: Final = "rump.v1"
 HANDSHAKE_TIMEOUT: Final = 10  # seconds for each of its messages, and for closing
 MISSED_HEARTBEATS: Final = 2  # after so many without a word the connection is dead
-MAX_MESSAGE: Final = 65536  # bytes; ras_api 9.1
+MAX_MESSAGE: Final = 65536  # bytes; API 8
 REMEMBERED: Final = 256  # message identifiers by which a repetition is known
 FIRST_DELAY: Final = 1.0  # seconds until the second attempt to connect
 LONGEST_DELAY: Final = 60.0  # seconds; the delay doubles up to this, until a connection lasts
@@ -67,9 +67,7 @@ class Push:
             try:
                 async with self._connected() as (socket, ready):
                     await self._serve(socket, ready)
-            except RasAuthError, RasSchemaError:
-                raise
-            except RasError:
+            except RasUnreachableError, RasRefusedError:
                 if time.monotonic() - began > LONGEST_DELAY:
                     delay = FIRST_DELAY
                 await asyncio.sleep(random.uniform(0.5, 1) * delay)  # noqa: S311 - no secret
@@ -85,7 +83,7 @@ class Push:
         re: str | None = None,
         dt: str = "lock",
     ) -> str:
-        """Send an envelope (ras_api 9.2) and return its mid, or raise RasUnreachableError.
+        """Send an envelope (API 8) and return its mid, or raise RasUnreachableError.
 
         `mi` is the kind; `src` and `dst` are typed addresses, `src` is this gateway if it is
         not given, else the device it speaks for; `re` is the mid answered.
@@ -137,7 +135,7 @@ class Push:
                     self._stale_token = token
 
     async def _shake_hands(self, socket: WebSocket) -> PushReady:
-        """Exchange hello, start and ready (ras_api 9.1, 1 to 3)."""
+        """Exchange hello, start and ready (API 8, 1 to 3)."""
         try:
             hello = await _hear(socket, HANDSHAKE_TIMEOUT)
             read(check_schema, hello)

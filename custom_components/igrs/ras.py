@@ -1,4 +1,4 @@
-"""HTTP client of the RAS (project profile, ras_api 2 to 5 and 8).
+"""HTTP client of the RAS (project profile, sections of docs/api.md: API 2 to 5 and 7).
 
 `RasClient` asks what needs no login; `GatewayClient` is the gateway, the one principal the
 integration is, and keeps its own access token fresh. Every POST carries a message identifier
@@ -57,7 +57,7 @@ class SeenDevice(TypedDict):
 
 
 class LogRecord(TypedDict):
-    """A record of a lock's log (protocol 8.2); `uid` 0 is nobody in particular."""
+    """A record of a lock's log (protocol 4); `uid` 0 is nobody in particular."""
 
     record: int
     uid: int
@@ -91,7 +91,7 @@ def translate(err: aiohttp.ClientError | TimeoutError) -> RasUnreachableError:
     match err:
         case aiohttp.ServerFingerprintMismatch():
             return RasCertificateError(err.got)
-        case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientConnectorSSLError():
+        case aiohttp.ClientConnectorCertificateError():
             return RasCertificateError()
         case _:
             return RasUnreachableError()
@@ -179,13 +179,14 @@ class RasClient:
         return read(_data, answer)
 
 
-async def async_shown_fingerprint(ras: RasClient) -> bytes | None:
-    """Return the SHA-256 (32 bytes) of the certificate that the RAS shows."""
+async def async_shown_fingerprint(ras: RasClient) -> bytes:
+    """Return the SHA-256 (32 bytes) of the certificate that the RAS shows, or raise RasError."""
     try:
         await RasClient(ras.session, str(ras.base_url), fingerprint=bytes(32)).info()
     except RasCertificateError as err:
-        return err.got
-    return None
+        if err.got is not None:
+            return err.got
+    raise RasUnreachableError
 
 
 class GatewayClient(RasClient):
@@ -231,7 +232,7 @@ class GatewayClient(RasClient):
             return await self.call(method, path, body, token=token, mid=mid)
 
     async def sightings(self, seen: Iterable[SeenDevice]) -> list[Sighting]:
-        """Report adverts; the answer is about our own locks and claimable ones (ras_api 4)."""
+        """Report adverts; the answer is about our own locks and claimable ones (API 4)."""
         path = f"gateways/{self.gateway_id}/sightings"
         data = await self._ask("POST", path, {"seen": list(seen)})
         return read(lambda data: [Sighting.from_json(item) for item in data["seen"]], data)
@@ -266,7 +267,7 @@ class GatewayClient(RasClient):
         *,
         hello: bytes | None = None,
     ) -> Exchange:
-        """Report what the lock notified and return what to do next (ras_api 5.1)."""
+        """Report what the lock notified and return what to do next (API 5)."""
         new_hello = None if hello is None else hello.hex()
         body = {
             "notifications": [item.hex() for item in notifications],
@@ -278,7 +279,7 @@ class GatewayClient(RasClient):
     async def tickets(
         self, device_id: str, rights: Iterable[str], ttl: int, *, reason: str | None = None
     ) -> Tickets:
-        """Return new tickets for at most ttl seconds, one per generation (ras_api 5.2).
+        """Return new tickets for at most ttl seconds, one per generation (API 5).
 
         The reason says why there is none that the lock takes; "epoch" makes the RAS queue a
         frame by which it learns the lock's epoch.
@@ -288,7 +289,7 @@ class GatewayClient(RasClient):
         return read(Tickets.from_json, data)
 
     async def pending(self, device_id: str) -> list[PendingFrame]:
-        """Return the queued administration frames of a lock (ras_api 5.3)."""
+        """Return the queued administration frames of a lock (API 5)."""
         data = await self._ask("GET", f"devices/{device_id}/pending")
         return read(lambda data: [PendingFrame.from_json(item) for item in data["packets"]], data)
 
@@ -301,7 +302,7 @@ class GatewayClient(RasClient):
     async def upload_log(
         self, device_id: str, lock_time: int, records: Iterable[LogRecord]
     ) -> LogReceipt:
-        """Hand over records read from the lock, with its clock at that time (ras_api 8)."""
+        """Hand over records read from the lock, with its clock at that time (API 7)."""
         body = {"lock_time": lock_time, "records": list(records)}
         return read(LogReceipt.from_json, await self._about(device_id, "log", body))
 

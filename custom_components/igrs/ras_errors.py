@@ -1,4 +1,4 @@
-"""What can go wrong between the integration and the RAS (project profile, ras_api 2.3).
+"""What can go wrong between the integration and the RAS (project profile, API 2.3).
 
     RasError                     base; `code` is the number of the table below, or None
     ├── RasUnreachableError      no answer, or none that a RAS gives: go on with the tickets
@@ -15,7 +15,7 @@ from typing import override
 
 
 class Code(IntEnum):
-    """Why the RAS answered as it did (project profile, table of ras_api 2.3)."""
+    """Why the RAS answered as it did (project profile, table of API 2.3)."""
 
     OK = 0
     FAILED = 1

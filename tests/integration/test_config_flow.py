@@ -38,7 +38,7 @@ from custom_components.igrs.const import (
 )
 from custom_components.igrs.flow_errors import CONF_ACCOUNT
 from custom_components.igrs.ras import SCHEMA
-from tests.integration.server import Ras, logged, running_ras
+from tests.integration.server import Ras, logged, refused_handshakes, running_ras
 from tests.ras_server.client import verifier
 
 pytestmark = pytest.mark.usefixtures("socket_enabled", "radio")
@@ -172,6 +172,16 @@ async def test_wrong_address(
 
     assert result["errors"] == errors
     assert suggested(result, CONF_URL) == url
+    result = await log_in(hass, await submit(hass, result, {CONF_URL: ras.url}), ras)
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+
+
+async def test_no_tls_at_the_address(hass: HomeAssistant, ras: Ras) -> None:
+    """A server that speaks no TLS has no certificate to confirm."""
+    with refused_handshakes():
+        result = await begin(hass, ras.url.replace("http:", "https:"))
+
+    assert result["errors"] == {"base": "cannot_connect"}
     result = await log_in(hass, await submit(hass, result, {CONF_URL: ras.url}), ras)
     assert result["type"] is FlowResultType.CREATE_ENTRY
 

@@ -9,7 +9,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer, unused_port
 import pytest
 
-from custom_components.igrs.answers import GatewayCredentials
+from custom_components.igrs.answers import AccessToken, GatewayCredentials
 from custom_components.igrs.login import (
     async_log_in,
     async_log_out,
@@ -21,6 +21,7 @@ from custom_components.igrs.login import (
 from custom_components.igrs.ras import (
     GatewayClient,
     RasClient,
+    async_shown_fingerprint,
     is_acceptable_url,
 )
 from custom_components.igrs.ras_errors import (
@@ -266,6 +267,30 @@ async def test_renewed_gateway(
     assert renewed.gateway_id == credentials.gateway_id
     assert renewed.gateway_secret != credentials.gateway_secret
     assert removed.gateway_id not in {credentials.gateway_id, "g-0"}
+
+
+async def test_gateway_that_cannot_be_renewed(session: aiohttp.ClientSession) -> None:
+    """A refusal for another reason than a removed gateway makes no second gateway."""
+    asked = []
+
+    async def refuse(request: web.Request) -> web.Response:
+        asked.append(request.path)
+        return answer(Code.RATE_LIMITED, retry_after=7)
+
+    async with answering(refuse) as url:
+        with pytest.raises(RasRefusedError) as err:
+            await async_renew_gateway(
+                RasClient(session, url), AccessToken(token="t", expires_in=900), "g-1", "Home"
+            )
+
+    assert (err.value.code, err.value.retry_after) == (Code.RATE_LIMITED, 7)
+    assert asked == ["/v1/gateways/g-1/rotate"]
+
+
+async def test_no_certificate_to_show(session: aiohttp.ClientSession, ras: Ras) -> None:
+    """Where no certificate is shown there is no fingerprint to ask about."""
+    with pytest.raises(RasUnreachableError):
+        await async_shown_fingerprint(RasClient(session, ras.url))
 
 
 async def test_token_is_renewed(gateway: GatewayClient, ras: Ras) -> None:
