@@ -893,6 +893,23 @@ class TestRemoval:
         assert bench.own.gen == 0
         assert not bench.lock.show()["window_open"]
 
+    @pytest.mark.parametrize("by_button", [False, True])
+    def test_window_closes(self, by_button: bool) -> None:  # noqa: FBT001
+        """A window that is still open from the registration does not serve a new owner."""
+        bench = Bench(Ownership(pending=Pending(1, K_D)))
+        bench.lock.press_button(0)
+        client = bench.client()
+        client.admin(Command.EPOCH, SAME_EPOCH, gen=1, k_d=K_D)
+        assert bench.lock.show()["window_open"]
+
+        if by_button:
+            bench.lock.press_button(10)
+        else:
+            client.admin(Command.REMOVE, admin.remove(DEVICE), time=TODAY + 1)
+
+        assert bench.own.gen == 0
+        assert not bench.lock.show()["window_open"]
+
     def test_short_press_resets_nothing(self) -> None:
         """A short press is a way out of the door."""
         bench = Bench()

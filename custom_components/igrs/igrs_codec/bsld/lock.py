@@ -118,11 +118,6 @@ class Lock:
         return self._body.state
 
     @property
-    def battery(self) -> int:
-        """Percent."""
-        return self._body.battery
-
-    @property
     def counter(self) -> int:
         """The event counter."""
         return self._log.counter

@@ -114,7 +114,6 @@ class Body:
 
     def operate(self, operation: Operation, cause: Cause) -> Status:
         """Move the bolt, which must be at rest."""
-        self._relock_at = None
         self._cause = operation, cause
         self.bolt = self._mechanism.drive(operation)
         if not self.moving:
