@@ -262,10 +262,13 @@ class Carrier:
         return self._dialogue
 
     async def _async_deliver(self, dialogue: Dialogue) -> None:
-        frames, self.pending = self.pending, []
-        for frame in frames:
+        for frame in tuple(self.pending):
             if frame.not_after > time.time():
-                self._observer.delivered(await dialogue.async_deliver(frame.packet))
+                notifications = await dialogue.async_deliver(frame.packet)
+                if not notifications:
+                    continue  # it stays for the next connection
+                self._observer.delivered(notifications)
+            self.pending = [other for other in self.pending if other is not frame]
 
     async def _async_learn(self, dialogue: Dialogue, first: int | None) -> Log:
         if dialogue.counter is None:

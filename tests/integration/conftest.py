@@ -91,7 +91,7 @@ async def home(
             peripheral=peripheral,
         )
         await until(lambda: home.gateway.online)
-        await register(home)
+        await register(home, lock, "Front door")
         await home.until_state("locked")
         await home.settle()
         yield home

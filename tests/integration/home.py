@@ -108,27 +108,30 @@ class Home:
         assert state is not None, entity_id
         return state
 
-    async def call(self, service: str) -> None:
+    async def call(self, service: str, entity_id: str = LOCK) -> None:
         """Lock, unlock or open, as a person does in the frontend."""
-        await self.hass.services.async_call("lock", service, {ATTR_ENTITY_ID: LOCK}, blocking=True)
+        await self.hass.services.async_call(
+            "lock", service, {ATTR_ENTITY_ID: entity_id}, blocking=True
+        )
 
     async def until_state(self, state: str, entity_id: str = LOCK, seconds: float = 5) -> None:
         """Wait until an entity shows a state."""
         await until(lambda: self.state(entity_id).state == state, seconds)
 
     async def settle(self) -> None:
-        """Wait until the lock's log is read, hang up, and count the traffic from here."""
-        await until(lambda: self.coordinator.memory.last_record is not None)
-        await until(lambda: not self.coordinator._learning)
-        await self.coordinator.async_rest()
+        """Wait until each lock's log is read, hang up, and count the traffic from here."""
+        for coordinator in self.gateway.coordinators.values():
+            await until(lambda it=coordinator: it.memory.last_record is not None)  # type: ignore[misc] # a default binds
+            await until(lambda it=coordinator: not it._learning)  # type: ignore[misc] # the same
+            await coordinator.async_rest()
         self.radio.reset()
 
 
-def new_lock(**options: Any) -> ReferenceLock:
+def new_lock(device: bytes = DEVICE, **options: Any) -> ReferenceLock:
     """Return a lock as it comes out of its box."""
     return ReferenceLock(
         new_flash(MemoryMedium()),
-        device=DEVICE,
+        device=device,
         k_f=K_F,
         clock=time.monotonic,
         rng=os.urandom,
@@ -156,27 +159,32 @@ async def gateway_entry(ras: Ras) -> MockConfigEntry:
     )
 
 
-async def register(home: Home) -> None:
-    """Register the lock in the home, as the flow does after its form."""
-    home.lock.press_button(1)
-    await until(lambda: _service_data(home.hass) == home.lock.service_data())
-    info = bluetooth.async_last_service_info(home.hass, ADDRESS)
+async def register(home: Home, lock: ReferenceLock, title: str) -> None:
+    """Register a lock in the home, as the flow does after its form."""
+    lock.press_button(1)
+    await until(lambda: _service_data(home.hass, lock) == lock.service_data())
+    info = bluetooth.async_last_service_info(home.hass, address_of(lock))
     assert info is not None
     found = FoundLock.from_advert(info)
     assert found is not None
-    new = await async_take(home.hass, home.entry, found, setup_code(DEVICE, K_F))
+    new = await async_take(home.hass, home.entry, found, setup_code(lock.device, K_F))
     home.hass.config_entries.async_add_subentry(
         home.entry,
         ConfigSubentry(
             data=MappingProxyType(new.data),
             subentry_type="lock",
-            title="Front door",
+            title=title,
             unique_id=new.device_id,
         ),
     )
     await home.hass.async_block_till_done()
 
 
-def _service_data(hass: HomeAssistant) -> bytes | None:
-    info = bluetooth.async_last_service_info(hass, ADDRESS)
+def address_of(lock: ReferenceLock) -> str:
+    """Return the Bluetooth address of a lock."""
+    return lock.device.hex(":").upper()
+
+
+def _service_data(hass: HomeAssistant, lock: ReferenceLock) -> bytes | None:
+    info = bluetooth.async_last_service_info(hass, address_of(lock))
     return None if info is None else info.service_data.get(SERVICE_UUID)

@@ -25,6 +25,21 @@ async def test_pushed_frame_is_delivered(home: Home) -> None:
     assert home.lock.state.bolt is Bolt.UNLOCKED
 
 
+async def test_queued_frame_goes_before_the_ticket(home: Home) -> None:
+    """A frame that could not be delivered is kept, and goes first on the next connection."""
+    home.radio.faults.refuse_connections = 2
+    await home.ras.person.post(f"/v1/devices/{DEVICE_ID}/revoke-all")
+    await until(lambda: not home.radio.faults.refuse_connections)
+    await until(lambda: not home.coordinator._carrier._queue.locked())
+    assert epoch(home) == 1
+    home.radio.reset()
+
+    await home.call("unlock")
+
+    assert epoch(home) == 2
+    assert [packet[0] for packet in home.radio.traffic.writes[:2]] == [0x41, 0x42]
+
+
 async def test_unknown_epoch(home: Home) -> None:
     """A lock in an epoch that the RAS does not know tells it, and takes the next ticket."""
     home.lock._role._owner.keep(replace(home.lock._role.ownership, epoch=7))

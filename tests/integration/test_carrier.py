@@ -10,7 +10,8 @@ import pytest
 from custom_components.igrs.igrs_codec.bsld.frame import Operation as OurOperation
 from igrs_codec.bsld.frame import Bolt, Operation
 from ras_server.application import tickets as ticket_policy
-from tests.integration.home import Home, later, until
+from reference_devices.peripheral import on_air
+from tests.integration.home import Home, address_of, later, new_lock, register, until
 
 CARRIER = "custom_components.igrs.carrier"
 
@@ -215,11 +216,18 @@ def _shown_counter(home: Home) -> int:
 
 
 async def test_idle_links_make_room(home: Home) -> None:
-    """A link that is only kept gives way when no connection is free."""
-    await home.call("unlock")
-    await until(lambda: not home.coordinator._learning)
-    assert home.radio.clients
+    """A link that is only kept gives way when no connection is free for another lock."""
+    other = new_lock(bytes.fromhex("A1B2C3D4E5F7"))
+    async with on_air(other, await home.air.radio(other.device)):
+        await register(home, other, "Back door")
+        await home.until_state("locked", "lock.back_door")
+        await home.settle()
+        await home.call("unlock")
+        await until(lambda: not home.coordinator._learning)
+        home.radio.faults.taken = 2
 
-    await home.coordinator.async_rest()
+        await home.call("unlock", "lock.back_door")
 
-    assert not home.radio.clients
+        assert other.state.bolt is Bolt.UNLOCKED
+        assert [client.address for client in home.radio.clients] == [address_of(other)]
+        await home.settle()

@@ -73,10 +73,12 @@ async def test_restart_without_ras(home: Home) -> None:
     assert home.state().state == STATE_UNAVAILABLE
     home.lock.turn_knob(Operation.UNLOCK)
     await home.switch.stop()
+    home.radio.reset()
 
     await home.hass.config_entries.async_setup(home.entry.entry_id)
 
     await home.until_state("unlocked")
+    assert home.radio.traffic.connections == 1
     await home.call("lock")
     assert home.state().state == "locked"
     await home.switch.start()
