@@ -15,8 +15,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 import pytest
 
+from ras_server.app import create_app
 from ras_server.settings import Settings, SettingsError
 from ras_server.tls import server_context
+from ras_server.vault import Vault
+from tests.ras_server.conftest import MASTER_KEY
 from tests.ras_server.processes import serving
 from tests.ras_server.test_cli import folder as folder  # noqa: PLC0414 - a fixture
 
@@ -53,9 +56,9 @@ def secure(settings: Settings, tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-async def url(app: web.Application, secure: Settings) -> AsyncIterator[str]:
+async def url(secure: Settings) -> AsyncIterator[str]:
     """Return the address of a server that speaks TLS."""
-    runner = web.AppRunner(app)
+    runner = web.AppRunner(create_app(secure, vault=Vault(MASTER_KEY)))
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=server_context(secure)).start()
     yield f"https://127.0.0.1:{runner.addresses[0][1]}"
