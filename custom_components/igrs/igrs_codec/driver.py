@@ -6,7 +6,6 @@ adverts, connections, one queue per lock, retries, the talk with the RAS. Time i
 time in seconds.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple, Protocol
@@ -152,10 +151,3 @@ class LockLink(Protocol):
 
     def close(self) -> Step:
         """Give up: what was written and not answered leaves the bolt in doubt."""
-
-
-class Matcher(Protocol):
-    """Whether an advert is one of this family's locks."""
-
-    def __call__(self, service_data: Mapping[str, bytes]) -> bool:
-        """Look at the service data of an advert, by UUID."""

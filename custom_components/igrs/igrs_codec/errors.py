@@ -48,12 +48,8 @@ class Reason(StrEnum):
     """The HELLO is not newer than an operation that was never answered."""
     HELLO_UNEXPECTED = "hello_unexpected"
     """A HELLO that nothing of this client's own flight explains."""
-    WRONG_KEY_CHECK = "wrong_key_check"
-    """The key check value is not the one of the key that was prepared."""
     WEAK_PUBLIC_KEY = "weak_public_key"
     """The shared secret of the key exchange is zero."""
-    CODE_NOT_IN_TIME = "code_not_in_time"
-    """The window of this code does not contain the asked time."""
 
 
 class IgrsError(Exception):

@@ -22,7 +22,6 @@ from .packet import (
 from .values import TicketFields
 
 MIN_TTL: Final = 60  # seconds
-MAX_TTL: Final = 64 * 86400  # seconds
 
 _UNITS: Final = (60, 900, 21600, 86400)  # seconds, bits 7-6 of the code
 _MAX_COUNT: Final = 64
