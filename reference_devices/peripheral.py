@@ -219,7 +219,9 @@ class Peripheral:
                     advertising_interval_min=interval,
                     advertising_interval_max=interval,
                 )
-        except BaseBumbleError as err:  # a small controller cannot while it is connected
+        except (BaseBumbleError, AttributeError) as err:
+            # A small controller cannot while it is connected; and Bumble can take the answer to
+            # another command for the one it waits for. The next tick tries again.
             _LOGGER.debug("Not advertising: %s", err)
 
     def _on_connection(self, connection: Connection) -> None:

@@ -57,7 +57,8 @@ async def hang_up(connection: Connection) -> None:
     with suppress(BaseBumbleError, TimeoutError):
         async with asyncio.timeout(_HANG_UP_TIMEOUT):
             await _sent(connection)
-            await connection.disconnect()
+            if connection.device.lookup_connection(connection.handle) is connection:
+                await connection.disconnect()
 
 
 async def _sent(connection: Connection) -> None:

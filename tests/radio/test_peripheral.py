@@ -4,7 +4,7 @@ import asyncio
 import errno
 import time
 
-from bumble import att
+from bumble import att, hci
 from bumble.core import UUID
 from bumble.device import Device
 from bumble.hci import HCI_LE_Extended_Advertising_Report_Event
@@ -244,3 +244,23 @@ async def test_failing_lock(air: RadioLink, central: Device, lock: EchoLock) -> 
 
     with pytest.raises(OSError, match="disk full"):
         await serve()
+
+
+@pytest.mark.parametrize("error", [hci.HCI_Error(12), AttributeError("selected_tx_power")])
+async def test_refused_advert(
+    air: RadioLink, central: Device, lock: EchoLock, error: Exception
+) -> None:
+    """A controller that refuses to advertise is asked again a second later."""
+    radio = await air.radio(lock.device)
+    start, refused = radio.start_advertising, asyncio.Event()
+
+    async def refuse(**_: object) -> None:
+        radio.start_advertising = start  # type: ignore[method-assign]
+        refused.set()
+        raise error
+
+    radio.start_advertising = refuse  # type: ignore[method-assign, assignment]
+    async with on_air(lock, radio):
+        await refused.wait()
+        async with asyncio.timeout(3):
+            await _hear(central, count=1, active=False)
