@@ -13,6 +13,7 @@ import pytest
 from ras_server.cli import main
 from tests.ras_server.client import PASSWORD, Client, mid, verifier
 from tests.ras_server.processes import Server, memory, ras, serving, speaking
+from tests.ras_server.sockets import started
 
 ANNA = "anna@example.org"
 
@@ -227,6 +228,29 @@ async def test_kill(server: Server, client: Client, folder: Path) -> None:
     assert repeated.headers["Replayed"] == "1"
     assert repeated.data == first.data
     assert me.data["user_id"] == first.data["user_id"]
+
+
+async def test_push_after_a_crash(server: Server, client: Client, folder: Path) -> None:
+    """Messages survive the process, and their numbers go on."""
+    await client.enter(ANNA)
+    gateway = await client.gateway()
+    async with started(gateway) as (socket, _), started(client, role="user", after=0) as (mine, _):
+        await socket.say(op="ping", t=1)
+        await socket.hear()
+        seen = await mine.envelope()
+        assert await server.stop(signal.SIGKILL) == -signal.SIGKILL
+
+    async with serving(folder) as again, speaking(again, folder / "codes") as client_again:
+        client_again.token = client.token
+        async with started(client_again, role="user", after=0) as (mine, ready):
+            repeated = await mine.envelope()
+            gateway.url = client_again.url
+            async with started(gateway):
+                newer = await mine.envelope()
+
+    assert (ready["seq"], ready["missed"]) == (1, 1)
+    assert repeated == seen
+    assert (newer["seq"], newer["body"]) == (2, {"online": True})
 
 
 async def test_administration(server: Server, client: Client, folder: Path) -> None:
