@@ -151,3 +151,22 @@ async def test_clock_unset_without_ras(home: Home) -> None:
     await home.call("lock")
     assert home.lock.state.bolt is Bolt.LOCKED
     await home.switch.start()
+
+
+async def test_log_after_an_outage(home: Home) -> None:
+    """What happened while the RAS was down is shown at once, and told to it later."""
+    shown: list[int] = []
+    home.coordinator.history.async_on_record(lambda record, _: shown.append(record.number))
+    await home.switch.stop()
+    await home.until_state("off", "binary_sensor.home_connectivity")
+    await home.call("unlock")
+    counter = home.lock._role.counter
+    await until(lambda: shown == [counter])
+    assert home.coordinator.memory.next_record == counter
+
+    await home.switch.start()
+    await home.until_state("on", "binary_sensor.home_connectivity")
+    await home.call("lock")
+
+    await until(lambda: home.coordinator.memory.next_record == counter + 2)
+    assert shown == [counter, counter + 1]
