@@ -9,18 +9,17 @@ from typing import Any, Final
 from aiohttp import web
 import orjson
 
+from igrs_codec.message.envelope import DeviceType, Envelope, MessageKind
+
 from ..errors import Code, RasError
 from ..principal import Kind, Principal
 from ..store import gateways, messages
 from ..store.db import Database
 
-SCHEMA: Final = 1
 KEPT: Final = 7 * 24 * 3600  # seconds
 REVOKED: Final = 4401  # close codes
 REPLACED: Final = 4409
 LEAVING: Final = 4503
-RESPONSE: Final = 2  # mi
-PRESENCE: Final = 10  # mi
 _REMEMBERED: Final = 256  # mids per sender
 
 type MessageHandler = Callable[[dict[str, Any], Principal], Awaitable[None]]
@@ -84,21 +83,21 @@ class Push:
         at = self._now()
         with self._database.write(durable=False):
             seq = messages.next_seq(self._database, receiver)
-            envelope = {
-                "v": SCHEMA,
-                "mid": mid,
-                "re": re,
-                "seq": seq,
-                "ts": at,
-                "src": src,
-                "dst": dst,
-                "via": via,
-                "dt": dt,
-                "mi": mi,
-                "ack": ack,
-                "body": body,
-            }
-            messages.add(self._database, receiver, seq, at, orjson.dumps(envelope))
+            envelope = Envelope(
+                mid=mid,
+                re=re,
+                seq=seq,
+                ts=at,
+                src=src,
+                dst=dst,
+                via=via,
+                dt=DeviceType(dt),
+                mi=MessageKind(mi),
+                ack=ack,
+                body=body,
+            )
+            text = orjson.dumps(envelope.to_object())
+            messages.add(self._database, receiver, seq, at, text)
             self._database.after_commit(lambda: self._wake(receiver))
         return mid
 
@@ -133,7 +132,7 @@ class Push:
             return
         seen.append(envelope["mid"])
         asked = self._asked.get((sender.address, envelope["re"] or ""))
-        if envelope["mi"] == RESPONSE and asked is not None and not asked.done():
+        if envelope["mi"] == MessageKind.RESPONSE and asked is not None and not asked.done():
             asked.set_result(envelope["body"])
             return
         handler = self._handlers.get(envelope["mi"])
@@ -178,7 +177,7 @@ class Push:
         gateways.seen(self._database, gateway.gateway_id, self._now())
         self.publish(
             f"user:{gateway.user_id}",
-            PRESENCE,
+            MessageKind.PRESENCE,
             {"online": online},
             src=gateway.address,
             dt="gateway",

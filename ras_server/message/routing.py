@@ -1,35 +1,16 @@
 """The way of an incoming envelope: checked, signed with its sender, handed on (clause 7.7)."""
 
-from typing import Any, Final
+from typing import Any
 
 from aiohttp import web
-import probatio
 
-from .. import fields
+from igrs_codec.errors import EnvelopeError, UnknownMessageError
+from igrs_codec.message.envelope import Envelope, MessageKind, is_mid
+
 from ..errors import Code, RasError
 from ..keys import DATABASE, SETTINGS
 from ..principal import Kind, Principal
-from ..web import MID_PATTERN, schema, validated
-from .push import PUSH, RESPONSE, SCHEMA
-
-_MID: Final = fields.pattern(MID_PATTERN, "a ULID")
-_ADDRESS: Final = fields.text(60)
-_KINDS: Final = range(1, 11)
-
-_ENVELOPE: Final = schema(
-    {
-        probatio.Required("v"): fields.integer(0, 2**31),
-        probatio.Required("mid"): _MID,
-        probatio.Optional("re", default=None): probatio.Maybe(_MID),
-        probatio.Required("ts"): fields.integer(0, 2**32),
-        probatio.Optional("src", default=""): probatio.Maybe(_ADDRESS),
-        probatio.Required("dst"): _ADDRESS,
-        probatio.Required("dt"): fields.text(40),
-        probatio.Required("mi"): fields.integer(0, 2**31),
-        probatio.Optional("ack", default=False): bool,
-        probatio.Required("body"): dict,
-    }
-)
+from .push import PUSH
 
 
 async def take(app: web.Application, sender: Principal, message: Any) -> None:
@@ -37,28 +18,34 @@ async def take(app: web.Application, sender: Principal, message: Any) -> None:
     push = app[PUSH]
     mid = message.get("mid") if isinstance(message, dict) else None
     try:
-        envelope = signed(validated(message, _ENVELOPE), sender)
-        await push.take(envelope, sender)
-        if not envelope["ack"]:
+        envelope = signed(message, sender)
+        await push.take(envelope.to_object(), sender)
+        if not envelope.ack:
             return
         answer = {"status": 0, "code": 0}
     except RasError as err:
-        if not isinstance(mid, str) or not MID_PATTERN.fullmatch(mid):
+        if not is_mid(mid):
             return
         answer = {"status": 1, "code": int(err.code)}
     await app[DATABASE].settle()
-    push.publish(sender.address, RESPONSE, answer, src=f"ras:{app[SETTINGS].node}", re=mid)
+    source = f"ras:{app[SETTINGS].node}"
+    push.publish(sender.address, MessageKind.RESPONSE, answer, src=source, re=mid)
 
 
-def signed(envelope: dict[str, Any], sender: Principal) -> dict[str, Any]:
+def signed(message: Any, sender: Principal) -> Envelope:
     """Return an envelope with the sender we know; a gateway may speak for a device."""
-    if envelope["v"] != SCHEMA:
-        raise RasError(Code.SCHEMA, f"Only version {SCHEMA} of the envelope is understood")
-    if envelope["mi"] not in _KINDS:
-        raise RasError(Code.MESSAGE_UNKNOWN, "There is no such kind of message")
-    claimed = envelope["src"] or ""
+    if not isinstance(message, dict):
+        raise RasError(Code.MALFORMED, "A message is a JSON object")
+    claimed = str(message.get("src"))
     for_device = sender.kind is Kind.GATEWAY and claimed.startswith("dev:")
-    return envelope | {
+    source = {
         "src": claimed if for_device else sender.address,
         "via": sender.address if for_device else None,
     }
+    try:
+        return Envelope.from_object(message | source)
+    except UnknownMessageError:
+        raise RasError(Code.MESSAGE_UNKNOWN, "There is no such kind of message") from None
+    except EnvelopeError as err:
+        code = Code.SCHEMA if err.pointer == "/v" else Code.MALFORMED
+        raise RasError(code, f"The message is malformed at {err.pointer}") from None

@@ -15,13 +15,13 @@ from .. import fields, rate
 from ..account.sessions import SESSIONS
 from ..application.audit import AUDIT
 from ..errors import Code, RasError
-from ..health import VERSION
+from ..health import SCHEMA, VERSION
 from ..keys import CLOCK, DATABASE, PRINCIPAL, SETTINGS, now
 from ..principal import Kind, Principal, public
 from ..store import messages
 from ..web import long_lived, parse, schema, validated
 from . import routing
-from .push import PUSH, SCHEMA, Connection
+from .push import PUSH, Connection
 
 HEARTBEAT: Final = 30  # seconds
 START_TIMEOUT: Final = 5  # seconds
