@@ -1,4 +1,4 @@
-"""Locks in sight and how they come into a home (project profile, protocol 5 and 6).
+"""Locks in sight and how they come into a home (project profile, protocol 10 and 11).
 
 An unowned lock is registered with the RAS (Figures 10 and 11). A lock that already belongs to
 the account, because Home Assistant was set up anew, is adopted as it is. Another one stays out.

@@ -57,7 +57,7 @@ class SeenDevice(TypedDict):
 
 
 class LogRecord(TypedDict):
-    """A record of a lock's log (protocol 4); `uid` 0 is nobody in particular."""
+    """A record of a lock's log (protocol 8.2); `uid` 0 is nobody in particular."""
 
     record: int
     uid: int
