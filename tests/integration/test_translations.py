@@ -187,9 +187,10 @@ def raised() -> Iterator[tuple[str, set[str]]]:
     """Return the translation keys of raised errors, and the placeholders they are given."""
     for call in nodes(ast.Call):
         key, given = argument(call, "translation_key"), argument(call, "translation_placeholders")
-        if isinstance(key, ast.Constant) and argument(call, "translation_domain"):
-            names = given.keys if isinstance(given, ast.Dict) else []
-            yield str(key.value), {text for name in names for text in texts_of(name)}
+        if argument(call, "translation_domain"):
+            keys = given.keys if isinstance(given, ast.Dict) else []
+            names = {text for name in keys for text in texts_of(name)}
+            yield from ((text, names) for text in texts_of(key))
         match call.func, call.args:
             case ast.Name("LockError"), [ast.Attribute(ast.Name("Reason"), name), *_]:
                 yield Reason[name].value, {str(keyword.arg) for keyword in call.keywords}
