@@ -28,7 +28,7 @@ from ras_server.application.locks import Lock, Locks
 from ras_server.application.ownership import State, Step, advance
 from ras_server.application.registration import Claim, register, remove
 from ras_server.application.relay import Deed, relay
-from ras_server.errors import RasError
+from ras_server.errors import Code, RasError
 from ras_server.store.db import Database
 from ras_server.vault import Vault
 from reference_devices.flash import PowerCutError
@@ -228,7 +228,8 @@ class World:
         """Unlock as the owner."""
         standing = Standing(uid=self.lock.device.uid, rights=ALL_RIGHTS)
         outcome = yield from relay(self.locks, link, standing, (Deed(command="unlock"),))
-        assert outcome["code"] == 0
+        if outcome["status"]:
+            raise RasError(Code(outcome["code"]), "The lock was not unlocked")
         return outcome
 
     def press_button(self) -> None:
