@@ -12,19 +12,19 @@ from typing import Final
 from . import namespace
 from .check import run_checks
 from .dashboard import PATH, add_dashboard
+from .errors import DemoError
 from .home import (
     ACCOUNT,
     ACCOUNT_PASSWORD,
     HASS_PORT,
+    LOCKS,
     PASSWORD,
     STATE,
     USER,
-    SetUpError,
     forget,
     home,
     set_up,
 )
-from .processes import ProcessError
 
 RADIO_DELAY: Final = 20  # milliseconds; about what a packet takes over a proxy
 
@@ -62,7 +62,7 @@ async def stay(folder: Path) -> None:
 async def check(folder: Path) -> bool:
     """Run a new home once, and return whether everything held."""
     started = time.monotonic()
-    async with home(folder) as running:
+    async with home(folder, locks=LOCKS + 1) as running:
         held = await run_checks(running, time.monotonic() - started)
     verdict = "All of it held" if held else f"NOT all of it held; the logs are in {folder}"
     print(f"{verdict}: {time.monotonic() - started:.0f} s")
@@ -82,8 +82,9 @@ def main() -> int:
             return 0 if asyncio.run(check(folder)) else 1
         with suppress(KeyboardInterrupt):
             asyncio.run(stay(folder))
-    except (ProcessError, SetUpError) as err:
-        print(err, file=sys.stderr)
+    except (DemoError, TimeoutError) as err:
+        why = str(err) or "Something took too long"
+        print(f"{why}\nThe logs are in {folder}; script/demo --reset begins anew.", file=sys.stderr)
         return 1
     return 0
 

@@ -12,7 +12,8 @@ from typing import Any, Final
 
 import aiohttp
 
-from .processes import ProcessError, running
+from .errors import ProcessError
+from .processes import running
 
 START_TIMEOUT: Final = 30  # seconds
 _PAUSE: Final = 0.2  # seconds between two looks

@@ -13,9 +13,10 @@ import aiohttp
 
 from reference_devices.door import ask
 
+from .errors import ProcessError, RasRefusedError, SetUpError
 from .home_assistant import HomeAssistant, home_assistant, prepare
-from .owner import Person, RefusedError
-from .processes import ProcessError, Program, require_free_port, run, running
+from .owner import Person
+from .processes import Program, require_free_port, run, running
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 PROGRAMS: Final = ROOT / ".venv/bin"
@@ -34,10 +35,6 @@ ACCOUNT_PASSWORD: Final = "correct horse battery staple"  # noqa: S105 - the dem
 
 DISCOVERY_TIMEOUT: Final = 30  # seconds until a lock that is heard is offered
 ENTITY_TIMEOUT: Final = 20  # seconds until a lock that was added shows its state
-
-
-class SetUpError(Exception):
-    """Home Assistant does not go on; the message is its reason."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -109,18 +106,18 @@ async def server(folder: Path) -> AsyncIterator[None]:
         yield
 
 
-def locks(folder: Path, hop_delay: int) -> AbstractAsyncContextManager[Program]:
-    """Run the locks and their proxy inside the context."""
+def bluetooth(folder: Path, locks: int, hop_delay: int) -> AbstractAsyncContextManager[Program]:
+    """Run locks and the proxy before them inside the context."""
     return running(
-        *(PROGRAMS / "bsld", "home", "--folder", folder / "locks", "--locks", str(LOCKS)),
+        *(PROGRAMS / "bsld", "home", "--folder", folder / "locks", "--locks", str(locks)),
         *("--port", str(PROXY_PORT), "--hop-delay", str(hop_delay)),
         log=folder / "locks.log",
     )
 
 
 @asynccontextmanager
-async def home(folder: Path, *, hop_delay: int = 0) -> AsyncIterator[Home]:
-    """Run the RAS, the locks and Home Assistant inside the context.
+async def home(folder: Path, *, locks: int = LOCKS, hop_delay: int = 0) -> AsyncIterator[Home]:
+    """Run the RAS, so many locks, and Home Assistant inside the context.
 
     `hop_delay` is the time in milliseconds that a packet spends on the air.
     """
@@ -130,7 +127,7 @@ async def home(folder: Path, *, hop_delay: int = 0) -> AsyncIterator[Home]:
     async with (
         aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session,
         AsyncExitStack() as ras,
-        locks(folder, hop_delay) as bsld,
+        bluetooth(folder, locks, hop_delay) as bsld,
         home_assistant(folder / "hass", folder / "hass.log"),
     ):
         hass = HomeAssistant(session, f"http://127.0.0.1:{HASS_PORT}")
@@ -150,7 +147,7 @@ async def add_server(home: Home) -> str:
     if entry := await entry_of(home.hass, "igrs"):
         return entry
     owner = home.person(ACCOUNT, ACCOUNT_PASSWORD)
-    with suppress(RefusedError):  # registered before
+    with suppress(RasRefusedError):  # registered before
         await owner.register("Anna")
     account = {"account": owner.account, "password": owner.password}
     form = await home.hass.flow("igrs", {"url": owner.url}, account)

@@ -10,7 +10,8 @@ from typing import Any, Final
 
 import aiohttp
 
-from .processes import ProcessError, Program, running
+from .errors import HassRefusedError, ProcessError
+from .processes import Program, running
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 HASS: Final = ROOT / ".venv-hass/bin/hass"
@@ -31,15 +32,6 @@ logger:
   logs:
     custom_components.igrs: debug
 """
-
-
-class RefusedError(Exception):
-    """Home Assistant refused a request; `status` is that of HTTP."""
-
-    def __init__(self, status: int, message: str) -> None:
-        """Keep the status."""
-        super().__init__(f"HTTP {status}: {message}")
-        self.status = status
 
 
 def prepare(folder: Path, port: int) -> None:
@@ -103,7 +95,7 @@ class HomeAssistant:
                 while True:
                     try:
                         await self.get("/manifest.json")
-                    except aiohttp.ClientError, RefusedError:
+                    except aiohttp.ClientError, HassRefusedError:
                         await asyncio.sleep(0.1)
                     else:
                         return
@@ -111,11 +103,11 @@ class HomeAssistant:
             raise ProcessError("Home Assistant does not answer") from None
 
     async def get(self, path: str) -> Any:
-        """Return what a path has, or raise RefusedError."""
+        """Return what a path has, or raise HassRefusedError."""
         return await self._request("GET", path)
 
     async def post(self, path: str, body: Mapping[str, Any]) -> Any:
-        """Send a JSON body and return the answer, or raise RefusedError."""
+        """Send a JSON body and return the answer, or raise HassRefusedError."""
         return await self._request("POST", path, json=body)
 
     async def _request(self, method: str, path: str, **content: Any) -> Any:
@@ -125,7 +117,7 @@ class HomeAssistant:
         ) as response:
             text = await response.text()
         if not response.ok:
-            raise RefusedError(response.status, text)
+            raise HassRefusedError(response.status, text)
         return json.loads(text) if text else None
 
     async def log_in(self, name: str, password: str) -> None:
@@ -137,7 +129,7 @@ class HomeAssistant:
                 "/api/onboarding/users", client | person | {"name": name, "language": "en"}
             )
             code = created["auth_code"]
-        except RefusedError:  # there is one already
+        except HassRefusedError:  # there is one already
             flow = await self.post(
                 "/auth/login_flow",
                 client | {"handler": ["homeassistant", None], "redirect_uri": client["client_id"]},
@@ -155,7 +147,7 @@ class HomeAssistant:
             await socket.send_json({"id": 1, "type": kind, **arguments})
             answer = await socket.receive_json()
         if not answer["success"]:
-            raise RefusedError(400, answer["error"]["message"])
+            raise HassRefusedError(400, answer["error"]["message"])
         return answer["result"]
 
     async def until[T](
@@ -205,6 +197,6 @@ class HomeAssistant:
         return await self.until("subscribe_entities", look, seconds, entity_ids=[entity_id])
 
     async def act(self, action: str, entity_id: str) -> None:
-        """Perform an action on an entity, or raise RefusedError."""
+        """Perform an action on an entity, or raise HassRefusedError."""
         domain, _, name = action.partition(".")
         await self.post(f"/api/services/{domain}/{name}", {"entity_id": entity_id})

@@ -10,17 +10,10 @@ import aiohttp
 from homeassistant.util.ulid import ulid_now
 from scramp import ScramClient, ScramMechanism
 
+from .errors import RasRefusedError
+
 MECHANISM: Final = "SCRAM-SHA-256"
 ITERATIONS: Final = 100_000  # the least that the server takes; a demo need not wait for more
-
-
-class RefusedError(Exception):
-    """The RAS refused a request; `code` is that of its answer."""
-
-    def __init__(self, code: int, message: str) -> None:
-        """Keep the code."""
-        super().__init__(f"{code}: {message}")
-        self.code = code
 
 
 @dataclass(slots=True, kw_only=True)
@@ -36,7 +29,7 @@ class Person:
     token: str = field(default="", repr=False)
 
     async def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-        """Send a request and return the data of its answer, or raise RefusedError."""
+        """Send a request and return the data of its answer, or raise RasRefusedError."""
         headers = {"Mid": ulid_now()} if body is None and method != "GET" else {}
         if self.token:
             headers["Authorization"] = f"Bearer {self.token}"
@@ -45,7 +38,7 @@ class Person:
         async with self.session.request(method, url, json=sent, headers=headers) as response:
             answer = await response.json()
         if answer["status"]:
-            raise RefusedError(answer["code"], answer["msg"])
+            raise RasRefusedError(answer["code"], answer["msg"])
         return answer["data"]
 
     def newest_code(self) -> str:

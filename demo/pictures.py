@@ -9,9 +9,9 @@ from typing import Final
 
 from .browser import Page, browser
 from .dashboard import PATH, add_dashboard
-from .home import STATE, Home, SetUpError, forget, home, set_up
+from .errors import DemoError
+from .home import STATE, Home, forget, home, set_up
 from .home_assistant import HomeAssistant
-from .processes import ProcessError
 
 IMAGES: Final = Path(__file__).resolve().parent.parent / "docs/images"
 PATIENCE: Final = 30  # seconds until the frontend shows something
@@ -77,5 +77,5 @@ async def main() -> None:
 if __name__ == "__main__":
     try:
         asyncio.run(main())
-    except (ProcessError, SetUpError) as err:
+    except DemoError as err:
         sys.exit(str(err))

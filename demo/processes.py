@@ -11,12 +11,10 @@ import signal
 import socket
 from typing import Any, Final
 
+from .errors import ProcessError
+
 READY_TIMEOUT: Final = 60  # seconds
 STOP_TIMEOUT: Final = 20  # seconds; Home Assistant writes its state when it ends
-
-
-class ProcessError(Exception):
-    """A program did not start, or ended by itself; the message says where to look."""
 
 
 def require_free_port(port: int) -> None:

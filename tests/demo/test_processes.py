@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from demo.processes import ProcessError, require_free_port, run, running
+from demo.errors import ProcessError
+from demo.processes import require_free_port, run, running
 
 READY = "print('{\"ready\": true, \"pid\": %d}' % __import__('os').getpid(), flush=True);"
 WAIT = "__import__('signal').pause()"
