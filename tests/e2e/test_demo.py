@@ -11,6 +11,8 @@ import pytest
 
 from demo.check import CHECKS, GUEST, GUEST_PASSWORD, title
 from demo.home import ACCOUNT, ACCOUNT_PASSWORD
+from igrs_codec.bsld.keys import device_id_from_text
+from igrs_codec.bsld.label import parse_setup_code
 
 pytestmark = pytest.mark.e2e
 
@@ -48,16 +50,17 @@ def test_status(demo: Run) -> None:
     assert demo.status == 0, demo.table
 
 
-def secrets(folder: Path) -> Iterator[str]:
+def secrets(folder: Path) -> Iterator[bytes]:
     """Return what nobody but its owner may ever read."""
-    yield from (ACCOUNT_PASSWORD, GUEST_PASSWORD)
+    yield from (ACCOUNT_PASSWORD.encode(), GUEST_PASSWORD.encode())
     for label in json.loads((folder / "locks/labels.json").read_text()):
-        yield label["setup_code"]
-        yield label["setup_code"].lower()
+        code = label["setup_code"]
+        key = parse_setup_code(device_id_from_text(label["device_id"]), code)
+        yield from (code.encode(), code.lower().encode(), key, key.hex().encode())
     entries = json.loads((folder / "hass/.storage/core.config_entries").read_text())
     for entry in entries["data"]["entries"]:
         if entry["domain"] == "igrs":
-            yield entry["data"]["gateway_secret"]
+            yield entry["data"]["gateway_secret"].encode()
 
 
 def test_secrets_stay_where_they_belong(demo: Run) -> None:
@@ -72,7 +75,7 @@ def test_secrets_stay_where_they_belong(demo: Run) -> None:
         place.name
         for place in places
         for secret in secrets(demo.folder)
-        if secret.encode() in place.read_bytes()
+        if secret in place.read_bytes()
     }
 
     assert len(places) > 3
