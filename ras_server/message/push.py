@@ -53,7 +53,6 @@ class Push:
         self._new_mid = new_mid
         self._connections: dict[str, list[Connection]] = {}
         self._handlers: dict[int, MessageHandler] = {}
-        self._asked: dict[tuple[str, str], asyncio.Future[dict[str, Any]]] = {}
         self._seen: dict[str, deque[str]] = {}
 
     def on(self, mi: int, handler: MessageHandler) -> None:
@@ -70,16 +69,13 @@ class Push:
         via: str | None = None,
         dt: str = "lock",
         re: str | None = None,
-        mid: str | None = None,
-        ack: bool = False,
     ) -> str:
         """Send a message to `user:...` or `gw:...`, or to `dev:...` via `gw:...`; return its mid.
 
-        It is stored with the current transaction and leaves after the commit. `mid` is given only
-        where the same message goes to another gateway.
+        It is stored with the current transaction and leaves after the commit.
         """
         receiver = _receiver(dst, via)
-        mid = mid or self._new_mid()
+        mid = self._new_mid()
         at = self._now()
         with self._database.write(durable=False):
             seq = messages.next_seq(self._database, receiver)
@@ -93,7 +89,6 @@ class Push:
                 via=via,
                 dt=DeviceType(dt),
                 mi=MessageKind(mi),
-                ack=ack,
                 body=body,
             )
             text = orjson.dumps(envelope.to_object())
@@ -101,40 +96,12 @@ class Push:
             self._database.after_commit(lambda: self._wake(receiver))
         return mid
 
-    async def ask(
-        self,
-        dst: str,
-        mi: int,
-        body: dict[str, Any],
-        *,
-        src: str,
-        via: str | None = None,
-        timeout: float,  # noqa: ASYNC109 - a deadline of the protocol, not of the caller
-        dt: str = "lock",
-        mid: str | None = None,
-    ) -> dict[str, Any]:
-        """Send a message, and return the body of its answer (mi 2), or raise TimeoutError."""
-        mid = mid or self._new_mid()
-        key = (_receiver(dst, via), mid)
-        answered: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
-        self._asked[key] = answered
-        try:
-            async with asyncio.timeout(timeout):
-                self.publish(dst, mi, body, src=src, via=via, dt=dt, mid=mid, ack=True)
-                return await answered
-        finally:
-            del self._asked[key]
-
     async def take(self, envelope: dict[str, Any], sender: Principal) -> None:
-        """Give an incoming message to whoever waits for it; one that came before is dropped."""
+        """Give an incoming message to its handler; one that came before is dropped."""
         seen = self._seen.setdefault(sender.address, deque(maxlen=_REMEMBERED))
         if envelope["mid"] in seen:
             return
         seen.append(envelope["mid"])
-        asked = self._asked.get((sender.address, envelope["re"] or ""))
-        if envelope["mi"] == MessageKind.RESPONSE and asked is not None and not asked.done():
-            asked.set_result(envelope["body"])
-            return
         handler = self._handlers.get(envelope["mi"])
         if handler is None:
             raise RasError(Code.NOT_SUPPORTED, "Nobody takes this kind of message")

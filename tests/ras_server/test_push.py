@@ -337,44 +337,15 @@ async def test_bad_envelope(
     assert answer["body"] == {"status": 1, "code": code}
 
 
-async def test_ask(app: web.Application, gateway: Client) -> None:
-    """A question to a device goes to its gateway, and returns the body of its answer."""
-    address = f"gw:{gateway.gateway_id}"
+async def test_by_way_of_a_gateway(app: web.Application, gateway: Client) -> None:
+    """A message to a device goes to the gateway it is sent through."""
+    device, address = "dev:A1B2C3D4E5F6", f"gw:{gateway.gateway_id}"
 
     async with started(gateway) as (socket, _):
-        asking = asyncio.ensure_future(
-            app[PUSH].ask(
-                "dev:A1B2C3D4E5F6", 1, {"cmd": "unlock"}, src="user:u-1", via=address, timeout=5
-            )
-        )
-        asked = await socket.envelope()
-        await socket.send(mi=2, re=asked["mid"], body={"status": 0, "accepted": True})
+        app[PUSH].publish(device, 1, {"cmd": "unlock"}, src="user:u-1", via=address)
+        envelope = await socket.envelope()
 
-        assert await asking == {"status": 0, "accepted": True}
-    assert asked["ack"] is True
-    assert (asked["dst"], asked["via"]) == ("dev:A1B2C3D4E5F6", address)
-
-
-async def test_ask_in_vain(app: web.Application, gateway: Client) -> None:
-    """A question that is not answered in time raises."""
-    with pytest.raises(TimeoutError):
-        await app[PUSH].ask(f"gw:{gateway.gateway_id}", 1, {}, src="ras:n1", timeout=0.01)
-
-
-async def test_answer_of_another(app: web.Application, user: Client, gateway: Client) -> None:
-    """Only the one who was asked can answer."""
-    other = await user.gateway("Other")
-
-    async with started(gateway) as (asked_one, _), started(other) as (liar, _):
-        asking = asyncio.ensure_future(
-            app[PUSH].ask(f"gw:{gateway.gateway_id}", 1, {}, src="ras:n1", timeout=5)
-        )
-        asked = await asked_one.envelope()
-        await liar.send(mi=2, re=asked["mid"], body={"liar": True}, ack=True)
-        await liar.hear()
-        await asked_one.send(mi=2, re=asked["mid"], body={"liar": False})
-
-        assert await asking == {"liar": False}
+    assert (envelope["dst"], envelope["via"]) == (device, address)
 
 
 def test_kept_for_a_week() -> None:
