@@ -69,13 +69,15 @@ class Push:
         via: str | None = None,
         dt: str = "lock",
         re: str | None = None,
+        mid: str | None = None,
     ) -> str:
         """Send a message to `user:...` or `gw:...`, or to `dev:...` via `gw:...`; return its mid.
 
-        It is stored with the current transaction and leaves after the commit.
+        It is stored with the current transaction and leaves after the commit. `mid` is given where
+        the sender has to know it before.
         """
         receiver = _receiver(dst, via)
-        mid = self._new_mid()
+        mid = mid or self._new_mid()
         at = self._now()
         with self._database.write(durable=False):
             seq = messages.next_seq(self._database, receiver)
