@@ -20,7 +20,7 @@ from .const import CONF_FINGERPRINT, CONF_GATEWAY_ID, CONF_GATEWAY_SECRET, CONF_
 from .gateway import Gateway, IgrsConfigEntry
 from .igrs_codec.bsld.advert import SERVICE_UUID
 from .ras import GatewayClient
-from .ras_errors import RasAuthError, RasError
+from .ras_errors import RasAuthError, RasCertificateError, RasError
 from .storage import Memory
 
 PLATFORMS: Final = [Platform.BINARY_SENSOR, Platform.EVENT, Platform.LOCK, Platform.SENSOR]
@@ -69,10 +69,17 @@ async def _async_check(entry: IgrsConfigEntry, ras: GatewayClient, memory: Memor
     except (RasError, TimeoutError) as err:
         if memory.has_tickets:
             return
+        url = {"url": entry.data[CONF_URL]}
+        if isinstance(err, RasCertificateError):
+            raise ConfigEntryNotReady(
+                translation_domain=DOMAIN,
+                translation_key="certificate_changed",
+                translation_placeholders=url,
+            ) from err
         raise ConfigEntryNotReady(
             translation_domain=DOMAIN,
             translation_key="ras_unreachable",
-            translation_placeholders={"url": entry.data[CONF_URL]},
+            translation_placeholders=url,
         ) from err
 
 

@@ -49,7 +49,7 @@ DEADLINE: Final = 20  # seconds for one thing, everything included
 ASK_RAS_TIMEOUT: Final = 5  # seconds; the lock hangs up 10 s after its HELLO
 RECONNECT_DELAY: Final = 1  # seconds after a HELLO that may be a replay
 TICKET_RIGHTS: Final = ("lock", "unlock", "open", "log")
-TICKET_TTL: Final = 86400  # seconds; renewed long before (protocol 15.2)
+TICKET_TTL: Final = 86400  # seconds; renewed long before (protocol 15)
 LOG_SIZE: Final = 256  # records that a lock keeps at least
 LOG_BATCH: Final = 16  # records in an answer
 
@@ -159,7 +159,7 @@ class Carrier:
     async def async_relay(self, exchange_id: str, accept: Callable[[], Awaitable[None]]) -> None:
         """Accept a remote operation and carry it; raise LockError or RasError.
 
-        The RAS makes all packets, under a HELLO that is its own (project profile, ras_api 5.1).
+        The RAS makes all packets, under a HELLO that is its own (project profile, API 5).
         """
         if self._operations:
             raise LockError(Reason.BUSY)

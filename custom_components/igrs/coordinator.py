@@ -17,16 +17,16 @@ from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.event import async_call_later
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 
+from .adverts import Adverts
 from .answers import Tickets
 from .carrier import TICKET_RIGHTS, TICKET_TTL, Carrier
 from .const import CONF_DEVICE_ID, DOMAIN, LOGGER
 from .errors import LockError
 from .history import History
-from .igrs_codec.bsld.advert import SERVICE_UUID
 from .igrs_codec.bsld.frame import Bolt, LockState, Operation
 from .igrs_codec.bsld.keys import device_id_from_text
 from .igrs_codec.bsld.tracker import ASK_INTERVAL, MEMORY, Shown, Tracker, Verdict, Want
-from .ras import GatewayClient, SeenDevice
+from .ras import GatewayClient
 from .ras_errors import RasError
 from .storage import Memory
 
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from .gateway import Gateway, IgrsConfigEntry
 
 RECORDS_DELAY: Final = 10  # seconds from a change seen from outside until its record is read
-HEARD_FOR: Final = 60  # seconds that an advert is good for routing
 RENEW_AFTER: Final = 6 * 3600  # seconds
 
 
@@ -91,11 +90,18 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
             name=subentry.title,
             observer=self,
         )
+        self.adverts = Adverts(
+            hass,
+            tracker=self._tracker,
+            device_id=self.device_id,
+            address=self.address,
+            name=subentry.title,
+            clock_confirmed=lambda: self._gateway.clock_confirmed,
+            judged=self._judged,
+        )
         self._shown: Shown | None = None
-        self._stop_listening: CALLBACK_TYPE | None = None
         self._stop_gone: CALLBACK_TYPE | None = None
         self._stop_records: CALLBACK_TYPE | None = None
-        self._stop_look_again: CALLBACK_TYPE | None = None
         self._unowned = False
         self._learning = False
         self._learn_again = False
@@ -153,27 +159,17 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
     @callback
     def async_start(self) -> None:
         """Listen to the lock's adverts."""
-        self._stop_listening = bluetooth.async_register_callback(
-            self.hass,
-            self._heard,
-            bluetooth.BluetoothCallbackMatcher(address=self.address, connectable=False),
-            bluetooth.BluetoothScanningMode.PASSIVE,
-        )
+        self.adverts.async_start()
 
     @override
     async def async_shutdown(self) -> None:
         """Stop listening and hang up."""
         await super().async_shutdown()
-        for stop in (
-            self._stop_listening,
-            self._stop_gone,
-            self._stop_records,
-            self._stop_look_again,
-        ):
+        self.adverts.async_stop()
+        for stop in (self._stop_gone, self._stop_records):
             if stop is not None:
                 stop()
-        self._stop_listening = self._stop_gone = None
-        self._stop_records = self._stop_look_again = None
+        self._stop_gone = self._stop_records = None
         await self._carrier.async_close()
 
     @callback
@@ -185,22 +181,6 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
         if self._gateway.online and old and now - self._renewed_at > ASK_INTERVAL:
             self.async_renew_soon()
         self._attend()
-
-    @callback
-    def async_sighting(self) -> SeenDevice | None:
-        """Return the newest advert of the last minute, for the RAS's routing."""
-        info = bluetooth.async_last_service_info(self.hass, self.address, connectable=False)
-        if info is None or (data := info.service_data.get(SERVICE_UUID)) is None:
-            return None
-        age = bluetooth.MONOTONIC_TIME() - info.time
-        if age > HEARD_FOR:
-            return None
-        return SeenDevice(
-            device_id=self.device_id,
-            rssi=info.rssi,
-            service_data=data.hex(),
-            at=int(time.time() - age),
-        )
 
     async def async_relay(self, exchange_id: str, accept: Callable[[], Awaitable[None]]) -> None:
         """Accept a remote operation and carry it; raise LockError or RasError."""
@@ -230,46 +210,20 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
     # What the lock shows
 
     @callback
-    def async_hear_again(self) -> None:
-        """Judge the last advert anew: Home Assistant does not repeat one that is unchanged."""
-        info = bluetooth.async_last_service_info(self.hass, self.address, connectable=False)
-        if info is not None:
-            self._heard(info, bluetooth.BluetoothChange.ADVERTISEMENT)
-
-    @callback
-    def _heard(
-        self, info: bluetooth.BluetoothServiceInfoBleak, _: bluetooth.BluetoothChange
-    ) -> None:
-        """Judge an advert."""
-        if (data := info.service_data.get(SERVICE_UUID)) is None:
-            return
-        now = time.time()
-        before = self._tracker.shown
-        sighting = self._tracker.observe(data, now, clock_confirmed=self._gateway.clock_confirmed)
-        if sighting.spoofing:
-            LOGGER.warning("%s: somebody sends forged advertisements", self.name)
-        match sighting.verdict:
-            case Verdict.ACCEPTED:
-                self._accepted()
-                after = self._tracker.shown
-                if before is None or after is None or before.counter != after.counter:
-                    self._changed_outside()
-                    self._gateway.async_tell()
-            case Verdict.LIMITED if self._stop_look_again is None:
-                # Home Assistant repeats no advert; under a flood look at the last one later.
-                self._stop_look_again = async_call_later(self.hass, 1, self._look_again)
-            case Verdict.UNOWNED if not self._unowned:
-                # Reset by hand: whoever wants it back registers it anew.
-                bluetooth.async_rediscover_address(self.hass, self.address)
-            case _:
-                pass
-        self._unowned = sighting.verdict is Verdict.UNOWNED
+    def _judged(self, verdict: Verdict) -> None:
+        """Show what an advert brought, and do what it asks for."""
+        if verdict is Verdict.ACCEPTED:
+            before, after = self._shown, self._tracker.shown
+            self._accepted()
+            if before is None or after is None or before.counter != after.counter:
+                self._gateway.async_tell()
+                if _is_more_than_a_door(before, after):
+                    self._read_records_soon()
+        elif verdict is Verdict.UNOWNED and not self._unowned:
+            # Reset by hand: whoever wants it back registers it anew.
+            bluetooth.async_rediscover_address(self.hass, self.address)
+        self._unowned = verdict is Verdict.UNOWNED
         self._attend()
-
-    @callback
-    def _look_again(self, _: datetime) -> None:
-        self._stop_look_again = None
-        self.async_hear_again()
 
     @callback
     def state_answered(self) -> None:
@@ -301,7 +255,7 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
         self._file.keep(self.device_id, tickets.tickets, tickets.k_adv)
         self._tracker.set_keys(self.memory.k_adv)
         self.async_update_listeners()
-        self.async_hear_again()
+        self.adverts.async_hear_again()
 
     @callback
     def delivered(self, notifications: tuple[bytes, ...]) -> None:
@@ -371,15 +325,17 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
         )
 
     @callback
-    def _changed_outside(self) -> None:
-        """Read the records of a change soon, together with those that follow it at once."""
+    def _read_records_soon(self) -> None:
+        """Read the records of a change, together with those that follow it at once."""
         if self._stop_records is None:
             self._stop_records = async_call_later(self.hass, RECORDS_DELAY, self._read_records)
 
     @callback
     def _read_records(self, _: datetime) -> None:
         self._stop_records = None
-        self._learn_soon()
+        shown = self._tracker.shown
+        if shown is not None and shown.counter != self.memory.last_record:
+            self._learn_soon()
 
     def _work(self, work: Coroutine[Any, Any, None], what: str) -> None:
         """Do something in the background; its failure is nobody's but the log's."""
@@ -441,3 +397,10 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
         listeners, self._known_listeners = self._known_listeners, []
         for listener in listeners:
             listener()
+
+
+def _is_more_than_a_door(before: Shown | None, after: Shown | None) -> bool:
+    """Return whether a change is worth a connection: that of a door is read with the next."""
+    if before is None or after is None:
+        return True
+    return before.state.door is after.state.door or before.state.bolt is not after.state.bolt

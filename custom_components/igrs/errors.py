@@ -30,7 +30,7 @@ class Reason(StrEnum):
     NO_ANSWER = "no_answer"
 
 
-# What a gateway tells the RAS of a failure (project profile, ras_api 2.3).
+# What a gateway tells the RAS of a failure (project profile, API 2).
 CODES: dict[Reason, Code] = {
     Reason.OUT_OF_RANGE: Code.NO_GATEWAY,
     Reason.NO_SLOT: Code.NO_GATEWAY,

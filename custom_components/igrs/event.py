@@ -1,4 +1,4 @@
-"""What happened at each lock: who did it, and how (project profile, protocol 8.2)."""
+"""What happened at each lock: who did it, and how (project profile, protocol 8)."""
 
 from typing import Any, Final, override
 

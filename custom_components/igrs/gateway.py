@@ -1,6 +1,6 @@
 """The Bluetooth gateway (BGW) of one home: its locks on one side, the RAS on the other.
 
-Project profile, ras_api 4 and 9. What the RAS pushes goes to the lock it is for; what the locks
+Project profile, API 4 and 8. What the RAS pushes goes to the lock it is for; what the locks
 show and log goes to the RAS. While the RAS is away the locks go on by themselves.
 """
 
@@ -149,7 +149,7 @@ class Gateway:
         if not self.clock_confirmed:
             self.clock_confirmed = True
             for coordinator in self.coordinators.values():
-                coordinator.async_hear_again()
+                coordinator.adverts.async_hear_again()
 
     @callback
     def _lost(self) -> None:
@@ -181,7 +181,7 @@ class Gateway:
             seen = [
                 sighting
                 for coordinator in self.coordinators.values()
-                if (sighting := coordinator.async_sighting()) is not None
+                if (sighting := coordinator.adverts.async_sighting()) is not None
             ]
             if not self.online or not seen:
                 continue
@@ -192,7 +192,7 @@ class Gateway:
 
     @callback
     def _message(self, envelope: Json) -> None:
-        """Do what the RAS pushes (ras_api 9.2); what is not for a lock here is nobody's."""
+        """Do what the RAS pushes (API 8); what is not for a lock here is nobody's."""
         match envelope:
             case {"mi": 1, "mid": str(mid), "src": str(src), "dst": str(dst), "body": dict(body)}:
                 self._background(self._async_control(mid, src, dst, body), "remote operation")

@@ -1,4 +1,4 @@
-"""The log of one lock: shown here as events, and handed to the RAS (project profile, 8.2)."""
+"""The log of one lock: shown here as events, and handed to the RAS (protocol 8)."""
 
 from collections.abc import Callable, Iterable
 from typing import Final
