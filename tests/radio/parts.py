@@ -16,10 +16,12 @@ from bumble.device import Device, Peer
 from bumble.gatt_client import CharacteristicProxy
 
 from igrs_codec.bsld.advert import CMD_UUID, RSP_UUID, SERVICE_UUID
+from reference_devices.proxy import Identity
 from reference_devices.radio import public_address
 
 DEVICE: Final = bytes.fromhex("A1B2C3D4E5F6")
 ADDRESS: Final = int.from_bytes(DEVICE)
+IDENTITY: Final = Identity(name="virtual-radio", address=bytes.fromhex("02AABBCCDDEE"))
 FEATURES: Final = BluetoothProxyFeature(0x7F)
 UNOWNED: Final = bytes.fromhex("10800000010102030405")
 
@@ -156,3 +158,11 @@ class Connection:
         (rsp,) = [one for one in service.characteristics if one.uuid == RSP_UUID]
         (cccd,) = rsp.descriptors
         return found | {"cccd": cccd.handle}
+
+
+class Slots:
+    """What the proxy tells of its slots."""
+
+    def __init__(self, api: APIClient) -> None:
+        self.told: asyncio.Queue[tuple[int, int, list[int]]] = asyncio.Queue()
+        api.subscribe_bluetooth_connections_free(lambda *slots: self.told.put_nowait(slots))
