@@ -69,17 +69,16 @@ async def _async_check(entry: IgrsConfigEntry, ras: GatewayClient, memory: Memor
     except (RasError, TimeoutError) as err:
         if memory.has_tickets:
             return
-        url = {"url": entry.data[CONF_URL]}
         if isinstance(err, RasCertificateError):
             raise ConfigEntryNotReady(
                 translation_domain=DOMAIN,
                 translation_key="certificate_changed",
-                translation_placeholders=url,
+                translation_placeholders={"url": entry.data[CONF_URL]},
             ) from err
         raise ConfigEntryNotReady(
             translation_domain=DOMAIN,
             translation_key="ras_unreachable",
-            translation_placeholders=url,
+            translation_placeholders={"url": entry.data[CONF_URL]},
         ) from err
 
 
