@@ -80,14 +80,16 @@ async def test_remote_event_has_a_name(home: Home) -> None:
 
 async def control(home: Home, body: dict[str, Any], *, device_id: str = DEVICE_ID) -> Any:
     """Push a control message to the gateway, and return its first answer."""
-    return await home.ras.app[PUSH].ask(
-        f"dev:{device_id}",
-        1,
-        body,
-        src="ras:n1",
-        via=f"gw:{home.entry.data['gateway_id']}",
-        timeout=5,
-    )
+    push, answers = home.ras.app[PUSH], asyncio.Queue[dict[str, Any]]()
+
+    async def take(envelope: dict[str, Any], _: object) -> None:
+        answers.put_nowait(envelope["body"])
+
+    push.on(2, take)
+    gateway = f"gw:{home.entry.data['gateway_id']}"
+    push.publish(f"dev:{device_id}", 1, body, src="ras:n1", via=gateway)
+    async with asyncio.timeout(5):
+        return await answers.get()
 
 
 @pytest.mark.parametrize(
