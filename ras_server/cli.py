@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Callable, Iterable
 import csv
 import getpass
+import os
 from pathlib import Path
 import sys
 from typing import Any, Final
@@ -29,7 +30,7 @@ class CommandError(OperatorError):
 def main(arguments: list[str] | None = None) -> int:
     """Run the program, and return its exit code: 0 done, 1 failed, 2 misused."""
     asked = _parser().parse_args(arguments)
-    asked.folder = Path(getattr(asked, "folder", "ras-data"))
+    asked.folder = Path(getattr(asked, "folder", os.environ.get("RAS_FOLDER", "ras-data")))
     try:
         code: int = asked.run(asked)
     except OperatorError as err:
@@ -58,10 +59,14 @@ def _serve(asked: Arguments) -> int:
     """Run the server."""
     # The help and wrong options answer at once, without loading the server.
     from . import logs  # noqa: PLC0415
+    from .account.delivery import delivery  # noqa: PLC0415
     from .serve import serve  # noqa: PLC0415
+    from .tls import server_context  # noqa: PLC0415
 
     settings = Settings.load(
         asked.folder,
+        server_context,
+        lambda chosen: delivery(chosen.delivery),
         host=asked.host,
         port=asked.port,
         delivery=asked.delivery,
@@ -169,7 +174,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     folder = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
     folder.add_argument(
-        "--folder", help="the server's folder: database, key file, settings (default: ras-data)"
+        "--folder",
+        help="the server's folder: database, key file, settings (default: RAS_FOLDER, or ras-data)",
     )
     parser.add_argument("--folder", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")

@@ -1,11 +1,16 @@
-"""The settings of a server: one folder, one file `ras.toml` (project profile)."""
+"""The settings of a server: one folder, one file `ras.toml` (project profile).
 
+An option of the command line counts before the environment (`RAS_<NAME>`), that before the file.
+All mistakes are told at once.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from ipaddress import ip_address
 import os
 from pathlib import Path
 import tomllib
-from typing import Any, Final, Self
+from typing import Any, Final, Self, override
 
 from .errors import OperatorError
 
@@ -15,8 +20,21 @@ SETTINGS_FILE: Final = "ras.toml"
 SOCKET_FILE: Final = "ras.sock"
 
 
+_ENVIRONMENT: Final = "RAS_"
+_NO_SETTINGS: Final = frozenset({"RAS_FOLDER", "RAS_PASSPHRASE"})
+"""Variables that belong to the commands."""
+_BOOLEANS: Final = {"true": True, "false": False}
+
+type Check = Callable[[Settings], object]
+"""Raises SettingsError for what it finds wrong."""
+
+
 class SettingsError(OperatorError):
-    """A setting is missing or wrong; the message says what to do."""
+    """Settings are missing or wrong; each argument says what to do about one of them."""
+
+    @override
+    def __str__(self) -> str:
+        return "; ".join(map(str, self.args))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,8 +44,8 @@ class Settings:
     `folder` holds the database, the key file and the administration socket. `host` is an IP
     address. `url` is the address clients are told, if it is not that of the host. `delivery` is how
     verification codes reach a person: `console` or `file:<path>`. `cert` and `key` are PEM files;
-    without them the server listens on loopback addresses only. `limits` is switched off by a
-    benchmark.
+    without them the server listens on loopback addresses only. `console` are the pages for people.
+    `limits` is switched off by a benchmark.
     """
 
     folder: Path
@@ -40,20 +58,21 @@ class Settings:
     cert: str = ""
     key: str = ""
     announce: bool = True
+    console: bool = True
     limits: bool = True
 
-    def __post_init__(self) -> None:
-        """Refuse what cannot work."""
-        try:
-            ip_address(self.host)
-        except ValueError:
-            raise SettingsError(f"host must be an IP address, not {self.host!r}") from None
-        if not 0 <= self.port <= 65535:  # noqa: PLR2004 - the range of a port
-            raise SettingsError(f"port must be 0 to 65535, not {self.port}")
-
     @classmethod
-    def load(cls, folder: Path, **overrides: Any) -> Self:
-        """Read the file of a folder; overrides that are None change nothing."""
+    def load(
+        cls,
+        folder: Path,
+        *checks: Check,
+        environment: Mapping[str, str] = os.environ,
+        **overrides: Any,
+    ) -> Self:
+        """Read the file of a folder and the environment; overrides that are None change nothing.
+
+        What the checks find wrong is told together with everything else.
+        """
         path = folder / SETTINGS_FILE
         try:
             stored = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -61,23 +80,46 @@ class Settings:
             raise SettingsError(f"{path} is missing: run `ras init --folder {folder}`") from None
         except (OSError, ValueError) as err:
             raise SettingsError(f"{path} cannot be read: {err}") from None
-        types = {field.name: type(field.default) for field in fields(cls) if field.name != "folder"}
-        for name, value in stored.items():
-            if name not in types or type(value) is not types[name]:
-                raise SettingsError(f"{path}: {name} is no setting, or has the wrong type")
-        chosen = {name: value for name, value in overrides.items() if value is not None}
-        return cls(folder=folder, **stored | chosen)
+        problems: list[str] = []
+        chosen = dict(_stored(path, stored, problems)) | dict(_set(environment, problems))
+        chosen |= {name: value for name, value in overrides.items() if value is not None}
+        settings = cls(folder=folder, **chosen)
+        settings.check(*checks, problems=problems)
+        return settings
+
+    def check(self, *checks: Check, problems: Iterable[str] = ()) -> None:
+        """Raise SettingsError with everything that cannot work, if anything."""
+        found = [*problems, *self._problems()]
+        for each in checks:
+            try:
+                each(self)
+            except SettingsError as err:
+                found.extend(err.args)
+        if found:
+            raise SettingsError(*found)
+
+    def _problems(self) -> Iterator[str]:
+        """Yield what is wrong with each value."""
+        try:
+            ip_address(self.host)
+        except ValueError:
+            yield f"host must be an IP address, not {self.host!r}"
+        if not 0 <= self.port <= 65535:  # noqa: PLR2004 - the range of a port
+            yield f"port must be 0 to 65535, not {self.port}"
+        if self.url and not self.url.startswith(("https://", "http://")):
+            yield f"url must begin with https:// (or http://), not {self.url!r}"
 
     def create(self) -> None:
         """Make the folder (0700) with the settings file and a new key file (0400)."""
+        self.check()
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         lines = [
             f"{field.name} = {_toml(value)}\n"
             for field in fields(self)
             if field.name != "folder" and (value := getattr(self, field.name)) != field.default
         ]
-        _create(self.master_key, os.urandom(32).hex() + "\n", 0o400)
-        _create(self.folder / SETTINGS_FILE, "# Settings of the RAS.\n" + "".join(lines), 0o600)
+        create_file(self.master_key, os.urandom(32).hex() + "\n", 0o400)
+        create_file(self.folder / SETTINGS_FILE, "# Settings of the RAS.\n" + "".join(lines), 0o600)
 
     @property
     def database(self) -> Path:
@@ -95,7 +137,41 @@ class Settings:
         return self.folder / SOCKET_FILE
 
 
-def _create(path: Path, text: str, mode: int) -> None:
+def _types() -> dict[str, type]:
+    return {each.name: type(each.default) for each in fields(Settings) if each.name != "folder"}
+
+
+def _stored(
+    path: Path, stored: dict[str, Any], problems: list[str]
+) -> Iterator[tuple[str, str | int]]:
+    """Yield the settings of the file."""
+    types = _types()
+    for name, value in stored.items():
+        if name in types and type(value) is types[name]:
+            yield name, value
+        else:
+            problems.append(f"{path}: {name} is no setting, or has the wrong type")
+
+
+def _set(environment: Mapping[str, str], problems: list[str]) -> Iterator[tuple[str, str | int]]:
+    """Yield the settings of the environment."""
+    types = _types()
+    for variable, text in environment.items():
+        if not variable.startswith(_ENVIRONMENT) or variable in _NO_SETTINGS:
+            continue
+        name = variable.removeprefix(_ENVIRONMENT).lower()
+        kind = types.get(name)
+        if kind is str:
+            yield name, text
+        elif kind is bool and text in _BOOLEANS:
+            yield name, _BOOLEANS[text]
+        elif kind is int and text.isascii() and text.isdigit():
+            yield name, int(text)
+        else:
+            problems.append(f"{variable} in the environment is no setting, or has the wrong type")
+
+
+def create_file(path: Path, text: str, mode: int) -> None:
     """Write a new file, durable before anything depends on it."""
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)

@@ -12,7 +12,7 @@ _SUITES: Final = "ECDHE+AESGCM:ECDHE+CHACHA20"
 def server_context(settings: Settings) -> ssl.SSLContext | None:
     """Return how to speak TLS, or None for a loopback address without a certificate."""
     if not settings.cert and not settings.key:
-        if not ip_address(settings.host).is_loopback:
+        if not is_loopback(settings.host):
             raise SettingsError(
                 f"{settings.host} is not a loopback address: give --cert and --key,"
                 " plain HTTP is for this machine only"
@@ -30,3 +30,11 @@ def server_context(settings: Settings) -> ssl.SSLContext | None:
         reason = err.strerror or "not a certificate with its key"
         raise SettingsError(f"{settings.cert}, {settings.key}: {reason}") from None
     return context
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether an address is that of this machine; what is no address is told elsewhere."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return True
