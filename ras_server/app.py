@@ -6,7 +6,7 @@ import time
 
 from aiohttp import web
 
-from . import account, application, housekeeping, message
+from . import account, application, console, housekeeping, message
 from .application.audit import AUDIT, AuditLog
 from .door import door, tell_nothing
 from .idempotency import RUNNING
@@ -50,6 +50,8 @@ def create_app(
     app[RUNNING] = set()
     app[LIMITER] = Limiter()
     app.add_routes(ROUTES)
+    if settings.console:
+        app.add_routes(console.ROUTES)
     app.on_shutdown.append(message.close_sockets)
     app.on_response_prepare.append(tell_nothing)
     app.cleanup_ctx.extend(
@@ -58,6 +60,7 @@ def create_app(
             message.context,
             account.context,
             application.context,
+            console.context,
             housekeeping.context,
         )
     )

@@ -26,6 +26,7 @@ from .web import (
     LARGE_BODY_SIZE,
     LONG_LIVED,
     MID_PATTERN,
+    PAGES,
     parse,
     refusal,
     route_name,
@@ -80,6 +81,8 @@ async def _pass(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Let a request through, step by step."""
     if (problem := request.match_info.http_exception) is not None:
         raise problem
+    if request.match_info.handler in PAGES:
+        return await handler(request)
     mid = request.headers.get("Mid")
     if mid and MID_PATTERN.fullmatch(mid):
         request[MID] = mid

@@ -35,6 +35,16 @@ LONG_LIVED: Final[set[Handler]] = set()
 """The handlers that may take longer than 25 s."""
 
 
+PAGES: Final[set[Handler]] = set()
+"""The handlers that show pages to people: they answer, and refuse, for themselves."""
+
+
+def pages[H: Handler](handler: H) -> H:
+    """Let a handler take forms, and answer errors with pages."""
+    PAGES.add(handler)
+    return handler
+
+
 def long_lived[H: Handler](handler: H) -> H:
     """Let a handler take as long as it wants."""
     LONG_LIVED.add(handler)

@@ -1,0 +1,76 @@
+"""The visitor's own account: name, time zone, logins, gateways."""
+
+from typing import Any, Final
+from zoneinfo import available_timezones
+
+from aiohttp import web
+
+from ..errors import RasError
+from .action import Action, form, refused
+from .page import Visitor, page
+
+_BACK: Final = "/console/account"
+
+
+async def show(visitor: Visitor) -> web.Response:
+    """Show the account, its logins and its gateways."""
+    me = await visitor.ask("GET", "/v1/users/me")
+    sessions = await visitor.ask("GET", "/v1/users/me/sessions?limit=200")
+    gateways = await visitor.ask("GET", "/v1/gateways?limit=200")
+    return visitor.render(
+        "account.html",
+        me=me,
+        sessions=sessions["items"],
+        gateways=gateways["items"],
+        zones=sorted(available_timezones()),
+    )
+
+
+async def set_zone(visitor: Visitor) -> web.Response:
+    """Keep the time zone of this browser."""
+    try:
+        visitor.choose_zone(visitor.field("zone"))
+    except RasError as err:
+        return await refused(visitor, err, show)
+    return visitor.go(_BACK, "saved")
+
+
+def _profile(visitor: Visitor) -> dict[str, Any]:
+    return {"display_name": visitor.field("display_name"), "rev": visitor.number("rev")}
+
+
+ROUTES: Final = (
+    web.get(_BACK, page(show)),
+    web.post(f"{_BACK}/zone", page(set_zone)),
+    form(
+        f"{_BACK}/profile",
+        Action(
+            method="PATCH",
+            api="/v1/users/me",
+            fields=_profile,
+            back=_BACK,
+            done="saved",
+            shown=show,
+        ),
+    ),
+    form(
+        f"{_BACK}/sessions/{{session_id}}/end",
+        Action(
+            method="DELETE",
+            api="/v1/users/me/sessions/{session_id}",
+            back=_BACK,
+            done="session-ended",
+            shown=show,
+        ),
+    ),
+    form(
+        f"{_BACK}/gateways/{{gateway_id}}/remove",
+        Action(
+            method="DELETE",
+            api="/v1/gateways/{gateway_id}",
+            back=_BACK,
+            done="gateway-removed",
+            shown=show,
+        ),
+    ),
+)

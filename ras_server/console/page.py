@@ -1,0 +1,271 @@
+"""What every page of the console has in common: its visitor, its form, its headers, its errors.
+
+A form is accepted only from a page of this server: the browser names the origin it comes from, its
+cookies never travel from another site (SameSite=Strict), and it holds a token that only a page of
+this visitor could show. No page has a script, and no page needs one.
+"""
+
+from collections.abc import Awaitable, Callable
+from functools import wraps
+import hmac
+from typing import Any, Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from aiohttp import web
+from yarl import URL
+
+from ..errors import Code, RasError
+from ..keys import DATABASE, SETTINGS, VAULT, new_mid, now
+from ..principal import FRESH_LOGIN, public
+from ..rate import limit
+from ..web import pages
+from .inside import ask
+from .texts import DONE, problem
+from .visits import Visit, end_visit, find_visit, new_cookie
+
+HOME: Final = "/console/"
+LOGIN: Final = "/console/login"
+
+_VISIT_COOKIE: Final = "ras_console"
+_FORM_COOKIE: Final = "ras_form"
+_ZONE_COOKIE: Final = "ras_zone"
+_ZONE_LIFE: Final = 365 * 24 * 3600  # seconds
+
+_HEADERS: Final = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self';"
+        " base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+
+type Show = Callable[[Visitor], Awaitable[web.Response]]
+"""Answers a visitor with a page."""
+
+
+class Visitor:
+    """Who looks at a page, and what he sent."""
+
+    def __init__(self, request: web.Request) -> None:
+        """Recognise a visitor by his cookie."""
+        self.request = request
+        self.app = request.app
+        self._blank = request.clone()  # of a request that was read there is none
+        self._form: dict[str, list[str]] = {}
+        self._form_cookie = request.cookies.get(_FORM_COOKIE) or new_cookie(self.app)
+        self.cookies: dict[str, tuple[str, int | None]] = {}
+        """What the answer sets: value and life in seconds; None is as long as the browser runs."""
+        cookie = request.cookies.get(_VISIT_COOKIE, "")
+        self.visit: Visit | None = find_visit(self.app, cookie) if cookie else None
+        self.problem: RasError | None = None
+        """Why the form of this page was refused."""
+
+    @property
+    def path(self) -> dict[str, str]:
+        """Return what the pattern of the path found."""
+        return dict(self.request.match_info)
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """Return the visitor's time zone."""
+        return _zone(self.request.cookies.get(_ZONE_COOKIE, "")) or ZoneInfo("UTC")
+
+    @property
+    def is_fresh(self) -> bool:
+        """Return whether the login is young enough for what only a fresh login may do."""
+        return self.visit is not None and now(self.app) - self.visit.login_at <= FRESH_LOGIN
+
+    @property
+    def form_token(self) -> str:
+        """Return what the forms of this visitor hold."""
+        key = self.app[VAULT].derive("console form")
+        whose = f"{self._form_cookie} {self.visit.session_id if self.visit else ''}"
+        return hmac.digest(key, whose.encode(), "sha256").hex()
+
+    def field(self, name: str) -> str:
+        """Return a field of the form without the white space around it; "" if it is not there."""
+        return self.secret(name).strip()
+
+    def secret(self, name: str) -> str:
+        """Return a field of the form as it was typed."""
+        return self._form.get(name, [""])[0]
+
+    def number(self, name: str) -> int:
+        """Return a field of the form that holds a number; 0 if it holds none."""
+        text = self.field(name)
+        return int(text[:18]) if text.isascii() and text.isdigit() else 0
+
+    def fields(self, name: str) -> list[str]:
+        """Return all values of a field of the form."""
+        return self._form.get(name, [])
+
+    async def read_form(self) -> None:
+        """Take the form, or refuse one that no page of this server has shown this visitor."""
+        origin = self.request.headers.get("Origin")
+        if origin is not None and URL(origin).authority != self.request.host:
+            raise RasError(Code.NOT_PERMITTED, "The form comes from another site")
+        for name, value in (await self.request.post()).items():
+            if isinstance(value, str):
+                self._form.setdefault(name, []).append(value)
+        given = self.field("token").encode()
+        if _FORM_COOKIE not in self.request.cookies or not hmac.compare_digest(
+            given, self.form_token.encode()
+        ):
+            raise RasError(Code.NOT_PERMITTED, "The form is not of this visitor")
+
+    async def ask(
+        self, method: str, path: str | URL, fields: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Ask the API in the name of the visitor.
+
+        A change carries the `mid` of the form: sent twice, it is made once.
+        """
+        if self.visit is None:
+            raise RasError(Code.TOKEN_INVALID, "Nobody is logged in")
+        token = await self._token(self.visit)
+        mid = {"mid": self.field("mid")} if self.field("mid") else {}
+        return await ask(self._blank, method, path, mid | (fields or {}), token=token)
+
+    async def ask_as_nobody(self, path: str, fields: dict[str, Any]) -> dict[str, Any]:
+        """Post to a part of the API that is open to all."""
+        return await ask(self._blank, "POST", path, fields)
+
+    async def _token(self, visit: Visit) -> str:
+        async with visit.renewing:
+            if visit.is_stale(at := now(self.app)):
+                old = {"refresh_token": visit.refresh_token}
+                visit.take(await ask(self._blank, "POST", "/v1/auth/refresh", old), at)
+        return visit.access_token
+
+    def render(self, template: str, *, http: int = 200, **values: Any) -> web.Response:
+        """Return a page."""
+        from .markup import render  # noqa: PLC0415 - jinja2 is loaded by the first page
+
+        text = render(
+            template,
+            visitor=self,
+            home=HOME,
+            now=now(self.app),
+            mid=lambda: new_mid(self.app),
+            zone=self.zone,
+            server=self.app[SETTINGS].name,
+            done=DONE.get(self.request.query.get("done", "")),
+            problem=problem(self.problem) if self.problem else None,
+            **values,
+        )
+        return web.Response(
+            text=text, content_type="text/html", status=self.problem.http if self.problem else http
+        )
+
+    def go(self, path: str, done: str = "") -> web.Response:
+        """Return the way to a page, which then says what was done."""
+        url = URL(path)
+        return web.Response(
+            status=303, headers={"Location": str(url.update_query(done=done) if done else url)}
+        )
+
+    def keep(self, name: str, value: str, life: int | None) -> None:
+        """Set a cookie with the answer."""
+        self.cookies[name] = (value, life)
+
+    def enter(self, cookie: str) -> None:
+        """Set the cookie of a visit."""
+        self.keep(_VISIT_COOKIE, cookie, None)
+
+    def leave(self) -> None:
+        """End the visit."""
+        end_visit(self.app, self.request.cookies.get(_VISIT_COOKIE, ""))
+        self.keep(_VISIT_COOKIE, "", 0)
+
+    def choose_zone(self, name: str) -> None:
+        """Keep a time zone, or raise 4001."""
+        if _zone(name) is None:
+            raise RasError(Code.MALFORMED, "No time zone", errors=[("/zone", "not a time zone")])
+        self.keep(_ZONE_COOKIE, name, _ZONE_LIFE)
+
+    def finish(self, response: web.Response) -> web.Response:
+        """Give an answer the headers of the console and its cookies."""
+        settings = self.app[SETTINGS]
+        secure = bool(settings.cert) or settings.url.startswith("https:")
+        if _FORM_COOKIE not in self.request.cookies:
+            self.keep(_FORM_COOKIE, self._form_cookie, None)
+        for name, (value, life) in self.cookies.items():
+            response.set_cookie(
+                name,
+                value,
+                max_age=life,
+                path="/console",
+                httponly=True,
+                secure=secure,
+                samesite="Strict",
+            )
+        response.headers.update(_HEADERS)
+        return response
+
+
+def page(show: Show, *, open_to_all: bool = False) -> Callable[..., Awaitable[web.Response]]:
+    """Return the handler of a page; only `open_to_all` shows itself to who is not logged in."""
+
+    @pages
+    @public
+    @wraps(show)
+    async def handler(request: web.Request) -> web.Response:
+        visitor = Visitor(request)
+        try:
+            response = await _shown(visitor, show, open_to_all=open_to_all)
+        except RasError as err:
+            response = _refused(visitor, err)
+        except web.HTTPRequestEntityTooLarge as err:
+            visitor.problem = RasError(Code.MALFORMED, err.reason, http=err.status)
+            response = visitor.render("problem.html")
+        return visitor.finish(response)
+
+    return handler
+
+
+async def _shown(visitor: Visitor, show: Show, *, open_to_all: bool) -> web.Response:
+    request = visitor.request
+    if visitor.app[SETTINGS].limits:
+        limit(request, None)
+    if request.method == "GET" and request.headers.get("Sec-Fetch-Site") == "cross-site":
+        # A link from another site brings no cookie; the page that repeats it does.
+        return visitor.render("again.html")
+    if visitor.visit is None and not open_to_all:
+        return visitor.go(str(URL(LOGIN).with_query(next=_next(request))))
+    if request.method == "POST":
+        await visitor.read_form()
+    response = await show(visitor)
+    await visitor.app[DATABASE].settle()
+    return response
+
+
+def _refused(visitor: Visitor, err: RasError) -> web.Response:
+    """Tell why there is no page; who is logged in no more, or not lately, is asked to log in."""
+    if err.code is Code.TOKEN_INVALID:
+        visitor.leave()
+        return visitor.go(str(URL(LOGIN).with_query(next=_next(visitor.request), why="over")))
+    if err.code is Code.SECOND_FACTOR_NEEDED:
+        return visitor.go(str(URL(LOGIN).with_query(next=_next(visitor.request), why="fresh")))
+    visitor.problem = err
+    return visitor.render("problem.html")
+
+
+def _zone(name: str) -> ZoneInfo | None:
+    """Return a time zone, or None if there is none of this name."""
+    try:
+        return ZoneInfo(name)
+    except OSError, ValueError, ZoneInfoNotFoundError:
+        return None
+
+
+def _next(request: web.Request) -> str:
+    """Return the page to show after the login: this one, or the one that its form stands on."""
+    if request.method == "GET":
+        return request.path_qs
+    return URL(request.headers.get("Referer", HOME)).path

@@ -1,0 +1,166 @@
+"""What the console says. The messages of the API are for logs; people read these."""
+
+from typing import Any, Final
+
+from igrs_codec.bsld.frame import Event, Method
+
+from ..errors import Code, RasError
+
+NAVIGATION: Final = (
+    ("/console/", "Locks"),
+    ("/console/audit", "Audit"),
+    ("/console/account", "Account"),
+)
+"""The pages that every page leads to."""
+
+RIGHTS: Final = (
+    ("lock", "lock"),
+    ("unlock", "unlock"),
+    ("open", "pull the latch"),
+    ("log", "read what happened"),
+    ("hold", "leave it unlocked for a while"),
+)
+"""What an owner can allow, and how it is called."""
+
+SECOND_FACTORS: Final = {
+    "phone": "text message",
+    "email": "e-mail",
+    "totp": "authenticator app",
+    "recovery": "recovery code",
+}
+"""Where a code of the second factor comes from."""
+
+CHANNELS: Final = ("phone", "email")
+"""The second factors whose code the server sends."""
+
+DONE: Final = {
+    "renamed": "The new name is saved.",
+    "locked": "The door is locked.",
+    "unlocked": "The door is unlocked.",
+    "opened": "The door is open.",
+    "waiting": "The command is on its way. The lock has not answered yet.",
+    "granted": "Access is granted. The lock learns of it when a gateway is near.",
+    "revoked": "Access has ended. The lock learns of it when a gateway is near.",
+    "rekeying": "The lock gets a new key as soon as a gateway is near.",
+    "tickets-ended": "All tickets end as soon as a gateway is near; remote use waits for it.",
+    "removed": "The lock is being removed.",
+    "session-ended": "That login has ended.",
+    "gateway-removed": "The gateway is removed. Its locks get new keys.",
+    "saved": "Saved.",
+}
+"""What was done, under the name that stands in the address."""
+
+PROBLEMS: Final[dict[Code, str]] = {
+    Code.FAILED: "It did not work, and the lock gave no reason.",
+    Code.ACCOUNT_MALFORMED: "This is neither a phone number like +491701234567 nor an e-mail"
+    " address.",
+    Code.ACCOUNT_TAKEN: "This account exists already.",
+    Code.VERIFICATION_WRONG: "The code is wrong or too old.",
+    Code.CREDENTIALS_WRONG: "The account or the password is wrong.",
+    Code.SECOND_FACTOR_NEEDED: "Please log in again first.",
+    Code.TOO_MANY_TRIES: "Too many wrong tries.",
+    Code.TOKEN_INVALID: "Please log in again.",
+    Code.DEVICE_UNKNOWN: "This lock is not known, or you have no access to it.",
+    Code.DEVICE_OWNED: "This belongs to somebody else, or is still in use.",
+    Code.NO_GATEWAY: "No gateway is near the lock.",
+    Code.BUSY: "The lock is busy. Try again in a moment.",
+    Code.DEVICE_TIMEOUT: "The lock did not answer. It may have done it or not: look at its state.",
+    Code.NOT_SUPPORTED: "The lock cannot do this.",
+    Code.FRAME_REJECTED: "The lock did not accept it: it has to be told something first. Try again"
+    " when a gateway is near.",
+    Code.CLOCK_UNSET: "The lock does not know the time yet.",
+    Code.JAMMED: "The bolt is jammed.",
+    Code.MEMORY_FULL: "The memory of the lock is full.",
+    Code.NOT_PERMITTED: "You may not do this.",
+    Code.OUTSIDE_SCHEDULE: "Not at this time of the week.",
+    Code.EXPIRED: "The access has expired or was revoked.",
+    Code.GEOFENCE: "Only near the door.",
+    Code.USES_SPENT: "All uses are spent.",
+    Code.CONFIRMATION_NEEDED: "This needs a confirmation or a PIN.",
+    Code.PIN_WRONG: "The PIN is wrong.",
+    Code.MALFORMED: "Something in the form is not right.",
+    Code.MID_REUSED: "This form was sent before. Load the page again.",
+    Code.UNKNOWN: "There is no such thing here. It may have ended meanwhile.",
+    Code.CHANGED: "Somebody changed it meanwhile. Load the page again.",
+    Code.RUNNING: "This is being done already.",
+    Code.RATE_LIMITED: "Too many requests.",
+    Code.NOT_READY: "The server is not ready.",
+}
+
+EVENTS: Final = {
+    "user.register": "Account made",
+    "user.login": "Login",
+    "user.reset": "Password reset",
+    "gateway.create": "Gateway added",
+    "gateway.rotate": "Gateway got a new secret",
+    "gateway.remove": "Gateway removed",
+    "device.register": "Lock registered",
+    "device.change": "Lock renamed",
+    "device.wipe": "Lock removed",
+    "device.forget": "Lock forgotten",
+    "grant.create": "Access granted",
+    "grant.revoke": "Access ended",
+    "access.lock": "Asked to lock",
+    "access.unlock": "Asked to unlock",
+    "access.open": "Asked to open",
+    "lock.answer": "The lock answered",
+    "log.record": "Record of the lock",
+    "log.conflict": "Record that contradicts another",
+    "key.rekey": "New key wanted",
+    "key.revoke_all": "Tickets ended",
+    "ticket.issue": "Ticket issued",
+}
+"""What an action of the audit means; the others are shown by their names."""
+
+
+RECORDS: Final = {
+    Event.LOCK: "Locked",
+    Event.UNLOCK: "Unlocked",
+    Event.OPEN: "Latch pulled",
+    Event.DOOR_OPENED: "Door opened",
+    Event.DOOR_CLOSED: "Door closed",
+    Event.TAMPER: "Tampered with",
+    Event.LOW_BATTERY: "Battery low",
+    Event.WRONG_CODES: "Too many wrong codes",
+    Event.JAM: "Bolt jammed",
+    Event.DURESS: "Opened under duress",
+    Event.FORCED: "Forced open",
+    Event.AJAR: "Door left open",
+    Event.ALARM_CLEARED: "Alarm over",
+    Event.USER_WRITTEN: "Person added",
+    Event.USER_DELETED: "Person removed",
+    Event.EPOCH: "Tickets ended",
+    Event.PREPARED: "New key prepared",
+    Event.CLOCK_SET: "Clock set",
+    Event.BOOT: "Restarted",
+    Event.BAD_PACKETS: "Packets that do not fit",
+}
+"""What a record of a lock says."""
+
+METHODS: Final = {
+    Method.HAND: "by hand",
+    Method.GATEWAY: "gateway",
+    Method.PHONE: "phone",
+    Method.FIXED_CODE: "code",
+    Method.TIMED_CODE: "timed code",
+    Method.ONE_TIME_CODE: "one-time code",
+    Method.FINGERPRINT: "fingerprint",
+    Method.CARD: "card",
+    Method.KEY: "key",
+    Method.INSIDE_BUTTON: "button inside",
+}
+"""How an event came about, where nobody is named."""
+
+
+def problem(err: RasError) -> dict[str, Any]:
+    """Return what went wrong: a sentence, and the fields that are to blame."""
+    text = PROBLEMS.get(err.code, "The server could not do this.")
+    if err.retry_after is not None:
+        text += f" Wait {err.retry_after} s."
+    return {
+        "text": text,
+        "fields": [
+            {"name": each["pointer"].strip("/").replace("/", " "), "what": each["message"]}
+            for each in err.data.get("errors", ())
+        ],
+    }
