@@ -1,4 +1,4 @@
-"""What the server has to tell a lock next, and what an answer changes (protocol 9, 10, 12).
+"""What the server has to tell a lock next (protocol 9, 10, 12).
 
 Pure functions on the stored record of a device. There is no queue: the next frame follows from what
 is wanted and what the lock has confirmed, so nothing can be queued twice or be forgotten.
@@ -9,13 +9,14 @@ from enum import StrEnum
 from typing import Final
 
 from igrs_codec.bsld import admin
-from igrs_codec.bsld.frame import ALL_RIGHTS, Command, Right, Status
+from igrs_codec.bsld.codes import ONCE
+from igrs_codec.bsld.frame import ALL_RIGHTS, Command, Right
 from igrs_codec.bsld.keys import device_id_from_text
 from igrs_codec.bsld.packet import Hello
 
 from ..errors import Code, RasError
-from ..store.devices import LockUser, Record, StoredFrame, StoredKey
-from .ownership import PENDING, Phase, State, Step, advance
+from ..store.devices import KeypadCode, LockUser, Record, StoredFrame, StoredKey
+from .ownership import Phase, State
 
 MAX_AHEAD: Final = 60
 """Seconds that the time of a frame may lie ahead of the server's clock."""
@@ -25,14 +26,9 @@ MAX_AGE: Final = 31 * 86400
 """Seconds that a lock accepts a frame."""
 OWNER_ROW: Final = 0
 LAST_EPOCH: Final = 255
+_DAY: Final = 86400  # seconds
 SCHEDULE: Final = "schedule"
 """The reason of a symmetric re-key; every other one asks for X25519."""
-
-_ROTATE_AT_EPOCH: Final = 200
-_BACK: Final = 120
-"""A clock that is set more seconds below the lock's time goes back."""
-_BACK_OF_T_ADM: Final = 240
-"""The same below T_adm."""
 
 
 class Purpose(StrEnum):
@@ -49,6 +45,10 @@ class Purpose(StrEnum):
     DELETE_USER = "delete_user"
     WRITE_USER = "write_user"
     CODE_KEY = "code_key"
+    CANCEL_CODE = "cancel_code"
+    MOVE_ONCE = "move_once"
+    """Command 14: the one-time codes before a number are over."""
+    CONFIG = "config"
     PREPARE = "prepare"
 
 
@@ -68,15 +68,16 @@ class Plan:
 
 def current_key(record: Record) -> StoredKey | None:
     """Return the key of the present generation."""
-    return _newest(record, Phase.CURRENT)
+    return newest_key(record, Phase.CURRENT)
 
 
 def pending_key(record: Record) -> StoredKey | None:
     """Return the key of the generation that the lock has pending."""
-    return _newest(record, Phase.SENT, Phase.READY)
+    return newest_key(record, Phase.SENT, Phase.READY)
 
 
-def _newest(record: Record, *phases: Phase) -> StoredKey | None:
+def newest_key(record: Record, *phases: Phase) -> StoredKey | None:
+    """Return the newest key in one of these phases."""
     return next((key for key in reversed(record.keys) if key.phase in phases), None)
 
 
@@ -86,16 +87,20 @@ def next_plan(
     """Return what the lock has to be told next, if anything.
 
     The HELLO of the link, if there is one, hints which generation the lock has. `may_commit` says
-    that the gateways hold tickets of a generation that was prepared on schedule.
+    that the gateways hold tickets of a generation that was prepared on schedule; a revocation that
+    no epoch is left for does not wait for them.
     """
     if (pending := pending_key(record)) is not None and (
-        may_commit or pending.phase == Phase.SENT or pending.private is not None
+        may_commit
+        or pending.phase == Phase.SENT
+        or pending.private is not None
+        or record.device.epoch_wanted > LAST_EPOCH
     ):
         return _commit(record, pending, hello)
     if (current := current_key(record)) is None:
         return None
     frame = record.frame
-    stale = _newest(record, Phase.STALE)
+    stale = newest_key(record, Phase.STALE)
     if stale is not None and frame is not None and frame.refused and frame.key_id == current.key_id:
         return _empty(Purpose.COMMIT, stale, epoch=1)
     if frame is not None and frame.refused and frame.purpose == Purpose.COMMIT:
@@ -120,7 +125,8 @@ def _commit(record: Record, pending: StoredKey, hello: Hello | None) -> Plan:
 
 def _wanted(record: Record, current: StoredKey, *, live: bool) -> Plan | None:
     device = record.device
-    if device.epoch_wanted > device.epoch and not (live and device.state == State.REMOVING):
+    raises = device.epoch < device.epoch_wanted <= LAST_EPOCH
+    if raises and not (live and device.state == State.REMOVING):
         return _empty(Purpose.EPOCH, current, epoch=device.epoch_wanted)
     if device.state == State.REMOVING:
         value = admin.remove(device_id_from_text(device.device_id))
@@ -132,12 +138,88 @@ def _wanted(record: Record, current: StoredKey, *, live: bool) -> Plan | None:
     if device.code_key_due:
         value = admin.codes(admin.CodeOperation.NEW_KEY, epoch=device.epoch)
         return Plan(purpose=Purpose.CODE_KEY, key=current, command=Command.CODES, value=value)
+    return _cancel_code(record, current) or _configure(record, current)
+
+
+def _cancel_code(record: Record, current: StoredKey) -> Plan | None:
+    """Return the cancellation of a code, as long as the lock still has the key of that code.
+
+    The lock accepts one-time codes only in a window behind the lowest number that was not used, so
+    cancelled numbers at its beginning are passed over instead.
+    """
+    device = record.device
+    lowest = once_lowest(record)
+    for code in record.codes:
+        if not code.cancelled or code.used or code.code_key != device.code_key:
+            continue
+        if code.code_class == ONCE and code.start < lowest:
+            move, epoch = admin.CodeOperation.MOVE_BASE, device.epoch
+            value = admin.codes(move, start=lowest, epoch=epoch)
+            return Plan(
+                purpose=Purpose.MOVE_ONCE,
+                key=current,
+                command=Command.CODES,
+                value=value,
+                subject=lowest,
+            )
+        if not code.synced:
+            value = admin.codes(
+                admin.CodeOperation.CANCEL,
+                code_class=code.code_class,
+                code_index=code.code_index,
+                start=code.start,
+                epoch=device.epoch,
+            )
+            return Plan(
+                purpose=Purpose.CANCEL_CODE,
+                key=current,
+                command=Command.CODES,
+                value=value,
+                subject=code_number(code),
+            )
+    return None
+
+
+def code_number(code: KeypadCode) -> int:
+    """Return what tells a code from the other ones of its key."""
+    return code.code_class << 40 | code.code_index << 32 | code.start
+
+
+def once_lowest(record: Record) -> int:
+    """Return the lowest one-time number that may still be typed; the next one if none may."""
+    numbers = [
+        code
+        for code in record.codes
+        if code.code_class == ONCE and code.code_key == record.device.code_key
+    ]
+    free = max((code.start for code in numbers), default=0) + 1
+    return min(
+        (code.start for code in numbers if not code.cancelled and not code.used), default=free
+    )
+
+
+def _configure(record: Record, current: StoredKey) -> Plan | None:
+    for each in record.config:
+        if not each.synced:
+            value = admin.config(
+                admin.Parameter(each.parameter), each.wanted, epoch=record.device.epoch
+            )
+            return Plan(
+                purpose=Purpose.CONFIG,
+                key=current,
+                command=Command.CONFIG,
+                value=value,
+                subject=each.parameter,
+            )
     return None
 
 
 def _write_user(purpose: Purpose, key: StoredKey, user: LockUser, *, epoch: int) -> Plan:
     if user.wanted:
-        value = admin.write_user(user.uid, user.lock_row, Right(user.rights), epoch=epoch)
+        first = None if user.not_before is None else user.not_before // _DAY - admin.FIRST_DAY
+        value = admin.write_user(
+            user.uid, user.lock_row, Right(user.rights), epoch=epoch, not_before=first
+        )
     else:
         value = admin.delete_user(user.uid, epoch=epoch)
     return Plan(purpose=purpose, key=key, command=Command.WRITE_USER, value=value, subject=user.uid)
@@ -154,7 +236,7 @@ def _owner(record: Record) -> LockUser:
 
 def prepare_plan(record: Record, *, x25519: bool) -> Plan | None:
     """Return command 11 for the generation that is stored, if a re-key is stored."""
-    current, stored = current_key(record), _newest(record, Phase.STORED)
+    current, stored = current_key(record), newest_key(record, Phase.STORED)
     if current is None or stored is None or (stored.private is not None) is not x25519:
         return None
     value = admin.prepare(stored.n_r, stored.gen, x25519=x25519)
@@ -167,13 +249,16 @@ def rotation_due(record: Record) -> str:
     return record.device.rekey if ready and pending_key(record) is None else ""
 
 
-def issue(record: Record, plan: Plan, now: int) -> tuple[Record, int, int]:
+def issue(
+    record: Record, plan: Plan, now: int, *, lock_time: int | None = None
+) -> tuple[Record, int, int]:
     """Return the record with the next frame time and tag taken, the tag and the time.
 
-    Raises 5003 while the time would lie more than 60 s ahead of the clock.
+    Raises 5003 while the time would lie more than 60 s ahead of the clock. A lock whose wrong clock
+    cannot be set (protocol 9.2, epoch 255) is spoken to in its own time.
     """
-    time = max(now, record.device.t_adm + 1)
-    if time > now + MAX_AHEAD:
+    time = max(now if lock_time is None else lock_time, record.device.t_adm + 1)
+    if time > now + MAX_AHEAD and lock_time is None:
         raise RasError(
             Code.RATE_LIMITED,
             "The lock has to wait for the server's clock",
@@ -201,121 +286,19 @@ def waits(frame: StoredFrame, now: int) -> bool:
     return bool(frame.refused) and now - frame.issued < REISSUE_AFTER
 
 
-def answered(record: Record, answer: admin.AdminAnswer) -> Record | None:
-    """Return the record after an authentic answer to its frame, or None if the lock is wiped.
-
-    The caller has compared the key check value of command 11.
-    """
-    frame = record.frame
-    if frame is None:
-        return record
-    purpose = Purpose(frame.purpose)
-    record = committed(replace(record, frame=None), frame.key_id)
-    if purpose is Purpose.PROBE and _newest(record, Phase.SENT) is not None:
-        record = advance(record, Step.REVERT)
-    match answer:
-        case admin.UserAnswer():
-            record = _user_answered(learnt(record, answer.epoch), frame, answer.status)
-        case admin.EpochAnswer():
-            record = learnt(record, answer.epoch)
-        case admin.PrepareAnswer() if answer.status is Status.OK:
-            record = _prepared(record)
-        case admin.CodesAnswer() if answer.status is Status.OK:
-            device = replace(record.device, code_key_due=0, code_time=frame.time, rekey="")
-            record = replace(record, device=device)
-        case admin.CodesAnswer() if answer.status is Status.WRONG_EPOCH:
-            # The lock's epoch is higher than the known one, so this raises nothing.
-            device = replace(record.device, epoch_wanted=record.device.epoch + 1)
-            record = replace(record, device=device)
-        case admin.RemoveAnswer() if answer.status is Status.OK:
-            return None
-        case _:
-            pass
-    return record
-
-
-def committed(record: Record, key_id: str) -> Record:
-    """Return the record after an authentic answer under a key: it is the present one now."""
-    key = next(each for each in record.keys if each.key_id == key_id)
-    if key.phase == Phase.CURRENT:
-        return record
-    followed = current_key(record) is not None and record.device.state != State.READY
-    device = replace(
-        record.device,
-        epoch=1,
-        epoch_wanted=2 if record.device.epoch_wanted > record.device.epoch else 1,
-        code_key_due=int(followed and key.private is not None),
-        code_time=record.device.code_time if followed else 0,
-        rekey=record.device.rekey if followed and key.private is not None else "",
-    )
-    key = replace(key, phase=Phase.CURRENT, private=None)
-    return advance(replace(record, device=device), Step.COMMIT, key)
-
-
-def learnt(record: Record, epoch: int) -> Record:
-    """Return the record with an epoch from an authentic answer, if it is higher.
-
-    A raised epoch has deleted the pending generation: it is prepared anew.
-    """
-    if epoch <= record.device.epoch:
-        return record
-    return reverted(_with_epoch(record, epoch))
-
-
-def reverted(record: Record) -> Record:
-    """Return the record without a pending generation, which the lock has lost."""
-    if _newest(record, *PENDING) is None:
-        return record
-    return advance(record, Step.REVERT)
-
-
-def time_set(record: Record, answer: admin.TimeAnswer, time: int) -> Record:
-    """Return the record after an authentic answer to command 10.
-
-    Only a clock that went back takes T_adm back with it. The pending generation is left alone.
-    """
-    if answer.status is not Status.OK:
-        return record
-    device = record.device
-    if time + _BACK < answer.old_time or time + _BACK_OF_T_ADM < device.t_adm:
-        record = replace(record, device=replace(device, t_adm=time))
-    return _with_epoch(record, max(answer.epoch, device.epoch))
-
-
-def _with_epoch(record: Record, epoch: int) -> Record:
-    device = record.device
-    device = replace(
-        device,
-        epoch=epoch,
-        epoch_wanted=max(epoch, device.epoch_wanted),
-        rekey=device.rekey or (SCHEDULE if epoch >= _ROTATE_AT_EPOCH else ""),
-    )
-    return replace(record, device=device)
-
-
-def _user_answered(record: Record, frame: StoredFrame, status: Status) -> Record:
-    deleted = frame.purpose == Purpose.DELETE_USER
-    if status is not Status.OK and not (deleted and status is Status.NO_USER):
-        return record
-    users = (
-        replace(user, synced=1) if user.uid == frame.subject and not deleted else user
-        for user in record.users
-        if not (deleted and user.uid == frame.subject and not user.wanted)
-    )
-    return replace(record, users=tuple(users))
-
-
-def _prepared(record: Record) -> Record:
-    stored = _newest(record, Phase.STORED)
-    if stored is None:
-        return record
-    return advance(record, Step.PREPARED, replace(stored, phase=Phase.READY))
-
-
 def with_user(
-    record: Record, uid: int, rights: Right, *, user_id: str | None, grant_id: str | None
+    record: Record,
+    uid: int,
+    rights: Right,
+    *,
+    user_id: str | None,
+    grant_id: str | None,
+    start: int | None = None,
 ) -> Record:
-    """Return the record with a user who has to be written into a free row, or raise 2013."""
+    """Return the record with a user who has to be written into a free row, or raise 2013.
+
+    `start` is Unix time: the lock knows the user from the beginning of that day on (UTC).
+    """
     taken = {user.lock_row for user in record.users}
     row = next((row for row in range(OWNER_ROW + 1, admin.ROWS) if row not in taken), None)
     if row is None:
@@ -327,20 +310,28 @@ def with_user(
         rights=rights,
         user_id=user_id,
         grant_id=grant_id,
+        not_before=start,
     )
     return replace(record, users=(*record.users, user))
 
 
 def without_user(record: Record, uid: int) -> Record:
-    """Return the record with a user who has to be deleted, whether he was ever confirmed or not."""
+    """Return the record with a user who has to be deleted, whether he was ever confirmed or not.
+
+    The keypad codes that were given out for him are cancelled.
+    """
     users = (
         replace(user, wanted=0, synced=0) if user.uid == uid else user for user in record.users
     )
-    return replace(record, users=tuple(users))
+    codes = (replace(code, cancelled=1) if code.uid == uid else code for code in record.codes)
+    return replace(record, users=tuple(users), codes=tuple(codes))
 
 
 def owner_user(record: Record, uid: int, owner: str) -> Record:
-    """Return the record with its owner as the only user, in the first row."""
+    """Return the record with its owner as the only user, in the first row.
+
+    The lock has neither codes nor configuration of an earlier owner.
+    """
     user = LockUser(
         device_id=record.device.device_id,
         uid=uid,
@@ -349,4 +340,4 @@ def owner_user(record: Record, uid: int, owner: str) -> Record:
         user_id=owner,
         grant_id=None,
     )
-    return replace(record, users=(user,))
+    return replace(record, users=(user,), codes=(), config=())

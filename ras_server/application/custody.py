@@ -7,7 +7,7 @@ for its own row; the database alone opens nothing.
 from hmac import compare_digest
 from typing import Final
 
-from igrs_codec.bsld import keys, label, ticket
+from igrs_codec.bsld import codes, keys, label, ticket
 from igrs_codec.bsld.frame import Right
 from igrs_codec.bsld.packet import BlockKey, prov_packets
 
@@ -78,6 +78,10 @@ class DeviceKey(_Root):
         """Return whether a lock that tells this check value (4 bytes) has the key."""
         return compare_digest(keys.check_value(self._key), check_value)
 
+    def code_key(self, time: int) -> CodeKey:
+        """Return K_code; time is that of its command 14, or 0 for the first owner generation."""
+        return CodeKey(keys.code_key(self._key, self.device, self.gen, time))
+
     def rekeyed(self, n_r: bytes) -> DeviceKey:
         """Return the key of the next generation, symmetric (n_r: 8 bytes)."""
         gen = keys.next_generation(self.gen)
@@ -100,6 +104,24 @@ class DeviceKey(_Root):
             time=time,
             key=self.admin,
         )
+
+
+class CodeKey:
+    """K_code of a lock: the key of its keypad codes."""
+
+    __slots__ = ("_key",)
+
+    def __init__(self, key: bytes) -> None:
+        """Take the key (16 bytes)."""
+        self._key = key
+
+    def __repr__(self) -> str:
+        """Hide the key."""
+        return "<CodeKey>"
+
+    def digits(self, code: codes.CodeId, form: codes.CodeFormat) -> str:
+        """Return the digits of a code: a secret that is shown once and never stored."""
+        return codes.digits(self._key, code, form)
 
 
 class KeyPair:
@@ -186,6 +208,20 @@ class Custody:
         return DeviceKey(
             device, gen, self._vault.open(sealed, table=_KEY_TABLE, row=row, column="k_d")
         )
+
+    def seal_code_key(self, key: CodeKey, device: bytes, name: str) -> bytes:
+        """Seal K_code for the row of its device; its name tells it from its successors."""
+        return self._vault.seal(
+            key._key,  # noqa: SLF001 - custody is this module
+            table=_DEVICE_TABLE,
+            row=f"{device.hex()}/{name}",
+            column="k_code",
+        )
+
+    def open_code_key(self, device: bytes, name: str, sealed: bytes) -> CodeKey:
+        """Open K_code of a row, or raise VaultError."""
+        row = f"{device.hex()}/{name}"
+        return CodeKey(self._vault.open(sealed, table=_DEVICE_TABLE, row=row, column="k_code"))
 
     def seal_pair(self, pair: KeyPair, device: bytes, gen: int, key_id: str) -> bytes:
         """Seal a private key for the row of the generation it is for."""

@@ -18,9 +18,9 @@ from .agenda import (
     prepare_plan,
     refused,
     rotation_due,
-    time_set,
     waits,
 )
+from .answers import time_set
 from .flows import (
     PROV_TIME,
     Flight,

@@ -15,14 +15,8 @@ from igrs_codec.errors import IgrsError, RefusedError
 
 from ..errors import Code, RasError
 from ..store.devices import StoredKey
-from .agenda import (
-    Purpose,
-    answered,
-    committed,
-    pending_key,
-    reverted,
-    time_set,
-)
+from .agenda import Purpose, pending_key
+from .answers import CODE_OF, answered, committed, reverted, time_set
 from .custody import DeviceKey, KeyPair, LabelKey
 from .locks import Lock, Locks
 from .ownership import Phase, State
@@ -31,20 +25,6 @@ ANSWER_TIME: Final = 2
 """Seconds that a gateway waits for the answers of a flight."""
 PROV_TIME: Final = 5
 """The same for a flight with a key exchange."""
-
-CODE_OF: Final = {
-    Status.OK: Code.OK,
-    Status.FAILED: Code.FAILED,
-    Status.DENIED: Code.NOT_PERMITTED,
-    Status.EXPIRED: Code.EXPIRED,
-    Status.NO_USER: Code.NOT_PERMITTED,
-    Status.WRONG_EPOCH: Code.FRAME_REJECTED,
-    Status.CLOCK_UNSET: Code.CLOCK_UNSET,
-    Status.JAMMED: Code.JAMMED,
-    Status.BUSY: Code.BUSY,
-    Status.BAD_ARGUMENT: Code.NOT_SUPPORTED,
-    Status.FULL: Code.MEMORY_FULL,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +61,8 @@ class Link:
     """The HELLO that this link needs now did not come."""
     wiped: bool = False
     """The lock was removed."""
+    used: bool = False
+    """The lock may have done what the session asked for."""
 
     def renew(self, locks: Locks, reply: Reply) -> None:
         """Take the HELLO that follows a frame; without it the link is over."""

@@ -1,7 +1,6 @@
 """The locks in memory: each stored record, and what lives only as long as the process."""
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final
@@ -19,8 +18,9 @@ from ..store import devices as store
 from ..store.db import Database
 from ..store.devices import Device, Record, StoredFrame, StoredKey
 from .agenda import Plan, current_key, issue
+from .answers import NEW_CODE_KEY
 from .audit import AuditLog
-from .custody import Custody, DeviceKey, KeyPair
+from .custody import CodeKey, Custody, DeviceKey, KeyPair
 from .keyjournal import KeyJournal
 from .ownership import Phase, State, Step, advance, recovered
 
@@ -89,7 +89,6 @@ class Locks:
         self._journal = journal
         self._clock = clock
         self._locks: dict[str, Lock] = {}
-        self._time_frames: dict[str, deque[float]] = {}
         self._tid = int.from_bytes(random(2))
 
     @property
@@ -130,9 +129,27 @@ class Locks:
 
     def save(self, lock: Lock, record: Record) -> None:
         """Store what has changed, in one transaction; nothing is sent before."""
+        if record.device.code_key == NEW_CODE_KEY:
+            record = self._with_code_key(lock, record)
         if record != lock.stored:
             store.save(self.db, lock.stored, record)
         lock.record = lock.stored = record
+
+    def _with_code_key(self, lock: Lock, record: Record) -> Record:
+        """Derive K_code while the generation it comes from is there."""
+        if (current := current_key(record)) is None:
+            return record
+        device, name = record.device, self.new_id("k")
+        key = self.key(lock, current).code_key(device.code_time)
+        sealed = self.custody.seal_code_key(key, lock.bytes, name)
+        return replace(record, device=replace(device, k_code=sealed, code_key=name))
+
+    def code_key(self, lock: Lock) -> CodeKey:
+        """Return the key of the lock's codes, or raise 2006 while a new one is on its way."""
+        device = lock.device
+        if device.code_key_due or device.k_code is None:
+            raise RasError(Code.BUSY, "The lock is given a new code key first")
+        return self.custody.open_code_key(lock.bytes, device.code_key, device.k_code)
 
     def set_shadow(self, lock: Lock, shadow: dict[str, Any]) -> None:
         """Keep the state that a lock told last."""
@@ -178,10 +195,13 @@ class Locks:
             lock.handles[stored.key_id] = handle
         return handle
 
-    def frame(self, lock: Lock, plan: Plan) -> StoredFrame:
-        """Make the next administration frame, and store it before anybody can send it."""
+    def frame(self, lock: Lock, plan: Plan, *, lock_time: int | None = None) -> StoredFrame:
+        """Make the next administration frame, and store it before anybody can send it.
+
+        `lock_time` is given to a lock that can only be spoken to in its own time.
+        """
         now = self.now
-        record, tag, time = issue(lock.record, plan, now)
+        record, tag, time = issue(lock.record, plan, now, lock_time=lock_time)
         if plan.key.phase == Phase.READY:
             self._write_journal(lock, plan.key, now)
         packet = admin.request(
@@ -268,21 +288,15 @@ class Locks:
     def take_time_frame(self, lock: Lock) -> None:
         """Count a time frame of a lock, or raise 5003: at most 1 in 60 s and 6 per hour."""
         now = self.now
-        self._time_frames = {
-            device_id: frames
-            for device_id, frames in self._time_frames.items()
-            if frames[-1] > now - HOUR
-        }
-        frames = self._time_frames.get(lock.id, deque(maxlen=TIME_FRAMES))
+        frames = store.time_frames(self.db, lock.id, now - HOUR)
         waits = [frames[-1] + MINUTE - now] if frames else []
-        if len(frames) == TIME_FRAMES:
-            waits.append(frames[0] + HOUR - now)
+        if len(frames) >= TIME_FRAMES:
+            waits.append(frames[-TIME_FRAMES] + HOUR - now)
         if (wait := max(waits, default=0)) > 0:
             raise RasError(
-                Code.RATE_LIMITED, "Too many time frames for this lock", retry_after=int(wait) + 1
+                Code.RATE_LIMITED, "Too many time frames for this lock", retry_after=wait + 1
             )
-        frames.append(now)
-        self._time_frames[lock.id] = frames
+        store.add_time_frame(self.db, lock.id, now)
 
     def new_uid(self, lock: Lock) -> int:
         """Return a random user account ID that this lock never had, and give it away."""

@@ -33,10 +33,10 @@ from igrs_codec.errors import IgrsError
 
 from ..errors import Code, RasError
 from .agenda import current_key
+from .answers import CODE_OF
 from .decision import Standing
 from .delivery import deliver, doubt_plan, tell
 from .flows import (
-    CODE_OF,
     Flight,
     Flow,
     Link,
@@ -54,6 +54,8 @@ RELOCK_UNIT: Final = 5
 
 _MOVE_TIME: Final = 5
 """Seconds to wait for the end of a movement."""
+_NOT_EXECUTED: Final = frozenset(Status) - {Status.OK, Status.FAILED, Status.JAMMED}
+"""The answers of a lock that did not even try."""
 _STATE_COMMANDS: Final = frozenset({Command.OPERATE, Command.STATUS})
 _MOVING: Final = frozenset({Bolt.LOCKING, Bolt.UNLOCKING})
 
@@ -108,6 +110,8 @@ class _Talk:
             requests.insert(0, (Command.STATUS, 0, 0))  # nothing is believed before a state
         self._open = {request: locks.random(RND_SIZE) for request in requests}
         self.refused: Status | None = None
+        self.denied = 0
+        """So many operations were not even tried: the lock says so."""
         self.status = Status.OK
         self.state: Answered | Moved | None = None
         self.records: list[Record] = []
@@ -160,6 +164,7 @@ class _Talk:
                     self.refused = answer.status
             case Answered():
                 self._answered(event.command)
+                self.denied += event.command is Command.OPERATE and event.status in _NOT_EXECUTED
                 self.status = self.status or event.status
                 self.state = event
             case Moved():
@@ -194,8 +199,10 @@ def relay(
         if talk.refused is Status.WRONG_EPOCH and (key := current_key(link.lock.record)):
             yield from tell(locks, link, doubt_plan(link.lock, key))
         talk = yield from _talk(locks, link, standing, deeds)
+    link.used = talk.denied < sum(deed.command in OPERATIONS for deed in deeds)
     if not talk.heard:
         if talk.refused is not None:
+            link.used = False
             raise RasError(CODE_OF[talk.refused], "The lock refuses the ticket")
         raise no_answer(talk.last)
     return _told(talk)
@@ -226,6 +233,7 @@ def _talk(locks: Locks, link: Link, standing: Standing, deeds: tuple[Deed, ...])
     """Send ticket and requests in one flight, repeat once what is not answered."""
     talk = _Talk(locks, link, standing, deeds)
     opening = talk.opening()
+    link.used = True
     heard = talk.take((yield Flight(opening, expect=len(opening))))
     repeated = False
     while not talk.finished:

@@ -1,4 +1,4 @@
-"""The rows of a device: its keys, its users, the frame that waits for an answer."""
+"""The rows of a device: its keys, users, codes, configuration, the frame that waits."""
 
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass, field, fields
@@ -8,7 +8,7 @@ from .db import Database
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Device:
-    """A device (fields and units as in migration 0002)."""
+    """A device (fields and units as in migrations 0002 and 0005)."""
 
     device_id: str
     k_f: bytes | None = field(default=None, repr=False)
@@ -24,6 +24,10 @@ class Device:
     rekey: str = ""
     code_key_due: int = 0
     code_time: int = 0
+    k_code: bytes | None = field(default=None, repr=False)
+    code_key: str = ""
+    lost: int | None = None
+    clock_due: int = 0
     shadow: str = "{}"
     created: int
     rev: int = 1
@@ -74,6 +78,38 @@ class LockUser:
     grant_id: str | None
     wanted: int = 1
     synced: int = 0
+    not_before: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeypadCode:
+    """A code that was given out: what it stands for, never its digits (migration 0005)."""
+
+    code_id: str
+    device_id: str
+    code_class: int
+    code_index: int
+    start: int
+    code_key: str
+    format: int
+    name: str
+    uid: int | None
+    created: int
+    used: int = 0
+    cancelled: int = 0
+    synced: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigValue:
+    """A parameter of the lock: what is wanted, and what the lock said (migration 0005)."""
+
+    device_id: str
+    parameter: int
+    wanted: int
+    reported: int | None = None
+    synced: int = 0
+    code: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,20 +119,30 @@ class Record:
     device: Device
     keys: tuple[StoredKey, ...] = ()
     users: tuple[LockUser, ...] = ()
+    codes: tuple[KeypadCode, ...] = ()
+    config: tuple[ConfigValue, ...] = ()
     frame: StoredFrame | None = None
 
+    @property
+    def rows(self) -> tuple[_Row, ...]:
+        """Return every row of the record."""
+        frame = () if self.frame is None else (self.frame,)
+        return (self.device, *self.keys, *self.users, *self.codes, *self.config, *frame)
 
-type _Table = type[Device | StoredKey | StoredFrame | LockUser]
 
-_TABLES: dict[_Table, tuple[str, str]] = {
+type _Row = Device | StoredKey | StoredFrame | LockUser | KeypadCode | ConfigValue
+
+_TABLES: dict[type[_Row], tuple[str, str]] = {
     Device: ("device", "device_id"),
     StoredKey: ("device_key", "key_id"),
     StoredFrame: ("frame", "device_id"),
     LockUser: ("lock_user", "device_id, uid"),
+    KeypadCode: ("keypad_code", "code_id"),
+    ConfigValue: ("lock_config", "device_id, parameter"),
 }
 
 
-def _upsert(table: _Table) -> str:
+def _upsert(table: type[_Row]) -> str:
     name, key = _TABLES[table]
     columns = [each.name for each in fields(table)]
     rest = [column for column in columns if column not in key.split(", ")]
@@ -118,25 +164,33 @@ def load(db: Database, device_id: str) -> Record | None:
         "SELECT * FROM device_key WHERE device_id = ? ORDER BY created, key_id", (device_id,)
     )
     users = db.all("SELECT * FROM lock_user WHERE device_id = ? ORDER BY uid", (device_id,))
+    codes = db.all(
+        "SELECT * FROM keypad_code WHERE device_id = ? ORDER BY created, code_id", (device_id,)
+    )
+    config = db.all(
+        "SELECT * FROM lock_config WHERE device_id = ? ORDER BY parameter", (device_id,)
+    )
     frame = db.one("SELECT * FROM frame WHERE device_id = ?", (device_id,))
     return Record(
         device=Device(**row),
         keys=tuple(StoredKey(**each) for each in keys),
         users=tuple(LockUser(**each) for each in users),
+        codes=tuple(KeypadCode(**each) for each in codes),
+        config=tuple(ConfigValue(**each) for each in config),
         frame=None if frame is None else StoredFrame(**frame),
     )
 
 
 def save(db: Database, old: Record | None, new: Record) -> None:
     """Write what has changed, all or nothing."""
-    before = () if old is None else (old.device, *old.keys, *old.users, old.frame)
-    after = (new.device, *new.keys, *new.users, new.frame)
+    before = set[_Row]() if old is None else set(old.rows)
+    kept = {_key(row) for row in new.rows}
     with db.write():
-        for each in set(before) - {None}:
-            if each is not None and _key(each) not in {_key(other) for other in after if other}:
+        for each in before:
+            if _key(each) not in kept:
                 _delete(db, each)
-        for each in after:
-            if each is not None and each not in before:
+        for each in new.rows:
+            if each not in before:
                 db.execute(_UPSERT[type(each)], astuple(each))
 
 
@@ -145,12 +199,12 @@ def delete(db: Database, device_id: str) -> None:
     db.execute("DELETE FROM device WHERE device_id = ?", (device_id,))
 
 
-def _key(row: Device | StoredKey | StoredFrame | LockUser) -> tuple[object, ...]:
+def _key(row: _Row) -> tuple[object, ...]:
     name, key = _TABLES[type(row)]
     return name, *(getattr(row, column) for column in key.split(", "))
 
 
-def _delete(db: Database, row: Device | StoredKey | StoredFrame | LockUser) -> None:
+def _delete(db: Database, row: _Row) -> None:
     name, key = _TABLES[type(row)]
     columns = key.split(", ")
     db.execute(
@@ -204,3 +258,21 @@ def add_known(db: Database, devices: Iterable[Device]) -> int:
         )
         for device in devices
     )
+
+
+def time_frames(db: Database, device_id: str, since: int) -> list[int]:
+    """Return when a lock got time frames, oldest first (Unix times)."""
+    rows = db.all(
+        "SELECT at FROM time_frame WHERE device_id = ? AND at > ? ORDER BY at", (device_id, since)
+    )
+    return [row["at"] for row in rows]
+
+
+def add_time_frame(db: Database, device_id: str, at: int) -> None:
+    """Note a time frame of a lock."""
+    db.execute("INSERT OR IGNORE INTO time_frame VALUES (?, ?)", (device_id, at))
+
+
+def forget_time_frames(db: Database, before: int) -> None:
+    """Drop what no limit counts any more."""
+    db.execute("DELETE FROM time_frame WHERE at <= ?", (before,), durable=False)
