@@ -10,6 +10,7 @@ from ..errors import Code, RasError
 from ..keys import DATABASE
 from . import account, events, locks, login
 from .page import HOME, Visitor, page
+from .password import PROVER, Prover
 from .visits import VISITS, end_visits
 
 _STYLE: Final = (resources.files(__package__) / "templates/style.css").read_text(encoding="utf-8")
@@ -33,7 +34,9 @@ async def enter(visitor: Visitor) -> web.Response:
 async def context(app: web.Application) -> AsyncIterator[None]:
     """Keep the visits while the server runs, and end their logins with it."""
     app[VISITS] = {}
+    app[PROVER] = Prover()
     yield
+    app[PROVER].close()
     end_visits(app)
     await app[DATABASE].settle()
 

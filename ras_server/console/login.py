@@ -7,6 +7,7 @@ from aiohttp import web
 from ..errors import Code, RasError
 from .action import refused
 from .page import HOME, LOGIN, Visitor, page
+from .password import PROVER
 from .visits import open_visit
 
 _TRUST_COOKIE: Final = "ras_trust"
@@ -32,12 +33,10 @@ async def show(visitor: Visitor) -> web.Response:
 
 async def password(visitor: Visitor) -> web.Response:
     """Check the password, and have the code of the second factor sent."""
-    from .password import prove  # noqa: PLC0415 - loaded by the first login, see there
-
     trust_token = visitor.request.cookies.get(_TRUST_COOKIE)
     account, secret = visitor.field("account"), visitor.secret("password")
     try:
-        data = await prove(visitor.ask_as_nobody, account, secret, trust_token)
+        data = await visitor.app[PROVER].prove(visitor.ask_as_nobody, account, secret, trust_token)
     except RasError as err:
         visitor.problem = err
         return await show(visitor)

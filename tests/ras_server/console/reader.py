@@ -71,6 +71,8 @@ class Reader:
         self.url = URL(url)
         self.outbox = outbox
         self.session = ClientSession(cookie_jar=CookieJar(unsafe=True))
+        self.origin = str(self.url.origin())
+        """The origin that its forms say they come from."""
         self.page: Shown | None = None
 
     @property
@@ -84,20 +86,15 @@ class Reader:
         async with self.session.get(self.url.join(URL(path)), headers=headers) as response:
             return self._show(response.status, response.url, await response.text(), response)
 
-    async def send(
-        self, action: str, headers: dict[str, str] | None = None, **fields: str | list[str]
-    ) -> Shown:
+    async def send(self, action: str, **fields: str | list[str]) -> Shown:
         """Fill the form that goes to `action`, and send it."""
         form = self.shown.form(action)
         data = [(name, value) for name, value in form.fields if name not in fields]
         for name, value in fields.items():
             data += [(name, each) for each in ([value] if isinstance(value, str) else value)]
-        origin = {
-            "Origin": str(self.url.origin()),
-            "Referer": str(self.url.join(URL(self.shown.path))),
-        }
+        headers = {"Origin": self.origin, "Referer": str(self.url.join(URL(self.shown.path)))}
         async with self.session.post(
-            self.url.join(URL(form.action)), data=data, headers=origin | (headers or {})
+            self.url.join(URL(form.action)), data=data, headers=headers
         ) as response:
             return self._show(response.status, response.url, await response.text(), response)
 

@@ -1,0 +1,70 @@
+"""The pages about the visitor's own account."""
+
+import pytest
+
+from tests.ras_server.application.parts import Gateway
+from tests.ras_server.client import Client
+from tests.ras_server.console.reader import Reader
+
+ANNA = "anna@example.org"
+PAGE = "/console/account"
+
+
+@pytest.fixture
+async def anna(reader: Reader, owner: Client) -> Reader:
+    """Return the browser of a person who is logged in elsewhere, too."""
+    await reader.log_in(ANNA)
+    return reader
+
+
+async def test_name(anna: Reader, owner: Client) -> None:
+    """A person changes his name."""
+    await anna.get(PAGE)
+
+    shown = await anna.send("/profile", display_name="Anna B.")
+
+    assert "Saved." in shown.text
+    assert (await owner.get("/v1/users/me")).data["display_name"] == "Anna B."
+
+
+async def test_sessions(anna: Reader, owner: Client) -> None:
+    """The login of another client is ended here; the own one by logging out."""
+    shown = await anna.get(PAGE)
+    assert "This console" in shown.text
+
+    shown = await anna.send("/end")
+
+    assert "That login has ended." in shown.text
+    assert (await owner.get("/v1/users/me")).code == 1007
+
+
+async def test_gateways(anna: Reader, gateway: Gateway) -> None:
+    """A gateway is listed and removed."""
+    shown = await anna.get(PAGE)
+    assert "Home" in shown.text
+    assert "home assistant 1" in shown.text
+
+    shown = await anna.send("/remove")
+
+    assert "The gateway is removed." in shown.text
+    assert (await gateway.client.get("/v1/devices")).code == 1007
+
+
+async def test_time_zone(anna: Reader) -> None:
+    """Times are shown in the zone that the visitor chooses; one that is none is refused."""
+    await anna.get(PAGE)
+
+    for zone in ("Nowhere", "../../etc/passwd", "Europe", ""):
+        assert (await anna.send("/zone", zone=zone)).http == 400
+    shown = await anna.send("/zone", zone="Asia/Tokyo")
+
+    assert "times in Asia/Tokyo" in shown.text
+
+
+async def test_audit(anna: Reader) -> None:
+    """Every visitor reads in the audit what he did himself."""
+    shown = await anna.get("/console/audit")
+
+    assert "Account made" in shown.text
+    assert "Login" in shown.text
+    assert (await anna.get("/console/audit?after=x")).http == 400

@@ -1,0 +1,201 @@
+"""What holds for every page: headers, forms that only this server's pages show, errors."""
+
+from pathlib import Path
+
+from aiohttp import web
+import pytest
+
+from ras_server.app import create_app
+from ras_server.settings import Settings
+from ras_server.vault import Vault
+from tests.ras_server.application.parts import Door, Gateway
+from tests.ras_server.client import PASSWORD, Client
+from tests.ras_server.console.reader import Reader
+
+ANNA = "anna@example.org"
+SCRIPT = "<script>alert(1)</script>\"'&"
+
+
+@pytest.fixture
+async def anna(reader: Reader, home: Gateway) -> Reader:
+    """Return the browser of the owner of a lock."""
+    await reader.log_in(ANNA)
+    return reader
+
+
+def pages(door: Door) -> list[str]:
+    """Return the addresses of all pages."""
+    return [
+        "/console/",
+        f"/console/locks/{door.device_id}",
+        "/console/audit",
+        "/console/account",
+        "/console/nothing",
+        "/console/login",
+    ]
+
+
+async def test_headers(anna: Reader, door: Door) -> None:
+    """No page may run a script, be framed, be cached, or load anything from elsewhere."""
+    for path in pages(door):
+        shown = await anna.get(path)
+
+        policy = shown.headers["Content-Security-Policy"]
+        assert "default-src 'none'" in policy
+        assert "frame-ancestors 'none'" in policy
+        assert "unsafe" not in policy
+        assert "script-src" not in policy
+        assert shown.headers["Cache-Control"] == "no-store"
+        assert shown.headers["X-Content-Type-Options"] == "nosniff"
+        assert "Server" not in shown.headers
+        for forbidden in ("<script", " style=", " onload=", "javascript:", "http://", "https://"):
+            assert forbidden not in shown.markup
+
+
+async def test_style_sheet(reader: Reader) -> None:
+    """The style sheet needs no login, and loads nothing."""
+    shown = await reader.get("/console/style.css")
+
+    assert shown.headers["Content-Type"].startswith("text/css")
+    assert "url(" not in shown.markup
+    assert "@import" not in shown.markup
+
+
+async def test_names_are_no_markup(anna: Reader, owner: Client, door: Door, client: Client) -> None:
+    """What people call things is shown as they wrote it."""
+    device = f"/v1/devices/{door.device_id}"
+    rev = (await owner.get(device)).data["rev"]
+    await owner.request("PATCH", device, {"name": SCRIPT, "rev": rev})
+    rev = (await owner.get("/v1/users/me")).data["rev"]
+    await owner.request("PATCH", "/v1/users/me", {"display_name": SCRIPT, "rev": rev})
+    await owner.gateway(SCRIPT)
+
+    for path in pages(door):
+        shown = await anna.get(path)
+
+        assert "<script" not in shown.markup
+        if path in {"/console/", f"/console/locks/{door.device_id}"}:
+            assert SCRIPT in shown.text
+    assert (await anna.get("/console/account")).form("/profile").value("display_name") == SCRIPT
+
+
+@pytest.mark.parametrize("token", ["", "0" * 64, "\u0131"])
+async def test_forged_form(anna: Reader, owner: Client, door: Door, token: str) -> None:
+    """A form that holds not the token of a page of this visitor does nothing."""
+    await anna.get(f"/console/locks/{door.device_id}")
+
+    shown = await anna.send("/name", name="Mallory", token=token)
+
+    assert shown.http == 403
+    assert "You may not do this." in shown.text
+    assert await name(owner, door) == "Front door"
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://127.0.0.1:1"])
+async def test_form_of_another_site(anna: Reader, owner: Client, door: Door, origin: str) -> None:
+    """A form that comes from another site does nothing, whatever it holds."""
+    await anna.get(f"/console/locks/{door.device_id}")
+    anna.origin = origin
+
+    shown = await anna.send("/name", name="Mallory")
+
+    assert shown.http == 403
+    assert await name(owner, door) == "Front door"
+
+
+async def name(owner: Client, door: Door) -> str:
+    """Return the name of the lock."""
+    return str((await owner.get(f"/v1/devices/{door.device_id}")).data["name"])
+
+
+async def test_form_of_somebody_else(anna: Reader, client: Client, door: Door) -> None:
+    """The token of one visitor's form is not that of another's, nor that of nobody's."""
+    mallory = Reader(str(anna.url), anna.outbox)
+    async with mallory.session:
+        nobodys = (await mallory.get("/console/login")).form("/login").value("token")
+        await client.another().register("mallory@example.org")
+        await mallory.log_in("mallory@example.org")
+        mallorys = (await mallory.get("/console/account")).form("/profile").value("token")
+    await anna.get(f"/console/locks/{door.device_id}")
+
+    for token in (nobodys, mallorys):
+        assert (await anna.send("/name", name="Mallory", token=token)).http == 403
+        await anna.get(f"/console/locks/{door.device_id}")
+
+
+async def test_login_form_needs_its_page(reader: Reader, client: Client) -> None:
+    """Nobody can be logged in to another's account by a page of another site."""
+    await client.register(ANNA)
+    await reader.get("/console/login")
+    reader.session.cookie_jar.clear()
+
+    shown = await reader.send("/login", account=ANNA, password=PASSWORD)
+
+    assert shown.http == 403
+
+
+async def test_link_from_another_site(anna: Reader) -> None:
+    """A link from elsewhere brings no cookie; the page then asks for itself once more."""
+    shown = await anna.get("/console/account", **{"Sec-Fetch-Site": "cross-site"})
+
+    assert 'http-equiv="refresh"' in shown.markup
+    assert ANNA not in shown.text
+
+
+async def test_form_sent_twice(anna: Reader, owner: Client, door: Door) -> None:
+    """The second click of a double click changes nothing."""
+    path = f"/console/locks/{door.device_id}"
+    page = await anna.get(path)
+    for _ in range(2):
+        anna.page = page
+        await anna.send("/grants", account="boris@example.org", right=["lock"])
+
+    grants = await owner.get(f"/v1/devices/{door.device_id}/grants")
+    assert len(grants.data["items"]) == 1
+
+
+async def test_no_such_page(anna: Reader) -> None:
+    """An address that is none is told in a page."""
+    shown = await anna.get("/console/locks/x/y/z")
+
+    assert shown.http == 404
+    assert shown.headers["Content-Type"].startswith("text/html")
+
+
+@pytest.mark.parametrize("device_id", ["000000000000", "nothing", "..%2f..%2fusers%2fme"])
+async def test_no_such_lock(anna: Reader, device_id: str) -> None:
+    """A lock that is not the visitor's is no page, and an address cannot lead elsewhere."""
+    shown = await anna.get(f"/console/locks/{device_id}")
+
+    assert shown.http in {400, 404}
+    assert ANNA not in shown.text
+
+
+async def test_form_of_more_than_a_mebibyte(anna: Reader, door: Door) -> None:
+    """A form has a size."""
+    await anna.get(f"/console/locks/{door.device_id}")
+
+    shown = await anna.send("/name", name="x" * 2**20)
+
+    assert shown.http == 413
+    assert shown.headers["Content-Type"].startswith("text/html")
+
+
+async def test_too_many_requests(reader: Reader) -> None:
+    """Pages are limited per address, as everything is."""
+    for _ in range(70):
+        shown = await reader.get("/console/login")
+
+    assert shown.http == 429
+    assert "Too many requests." in shown.text
+
+
+async def test_no_console(tmp_path: Path) -> None:
+    """An operator may do without the console."""
+    settings = Settings(folder=tmp_path, console=False)
+    app = create_app(settings, vault=Vault(bytes(32)))
+
+    paths = [resource.canonical for resource in app.router.resources()]
+
+    assert not [path for path in paths if "console" in path or path == "/"]
+    assert isinstance(app, web.Application)
