@@ -7,6 +7,7 @@ import time
 from aiohttp import web
 
 from . import account, application, console, housekeeping, message
+from .application import checkpoints
 from .application.audit import AUDIT, AuditLog
 from .door import door, tell_nothing
 from .idempotency import RUNNING
@@ -57,6 +58,7 @@ def create_app(
     app.cleanup_ctx.extend(
         (
             open_database,
+            checkpoints.context,
             message.context,
             account.context,
             application.context,

@@ -6,25 +6,19 @@ the command is the server for a moment, without listening to the network.
 
 import argparse
 import asyncio
-from collections.abc import Callable, Iterable
 import csv
 import getpass
 import os
 from pathlib import Path
 import sys
-from typing import Any, Final
+from typing import Final
 
+from . import cli_audit
+from .commands import Arguments, CommandError, call, command, pages, subcommands
 from .errors import OperatorError
 from .settings import Settings
 
 FAILED: Final = 1
-_PAGE: Final = 200
-
-type Arguments = argparse.Namespace
-
-
-class CommandError(OperatorError):
-    """The command could not do its work; the message says what to do."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -78,7 +72,7 @@ def _serve(asked: Arguments) -> int:
 
 
 def _user_list(asked: Arguments) -> int:
-    for user in _all(asked, "/v1/admin/users"):
+    for user in pages(asked, "/v1/admin/users"):
         locked = "locked" if user["locked"] else "-"
         print(user["user_id"], user["account"]["value"], locked, user["display_name"], sep="\t")
     return 0
@@ -94,7 +88,7 @@ def _user_add(asked: Arguments) -> int:
     from .account.sasl import verifier_of  # noqa: PLC0415 - see _serve
 
     account = {"type": "phone" if asked.account.startswith("+") else "email"}
-    user = _call(
+    user = call(
         asked,
         "POST",
         "/v1/admin/users",
@@ -109,17 +103,17 @@ def _user_add(asked: Arguments) -> int:
 
 
 def _user_lock(asked: Arguments) -> int:
-    _call(asked, "POST", f"/v1/admin/users/{asked.user_id}/lock", {})
+    call(asked, "POST", f"/v1/admin/users/{asked.user_id}/lock", {})
     return 0
 
 
 def _user_unlock(asked: Arguments) -> int:
-    _call(asked, "POST", f"/v1/admin/users/{asked.user_id}/unlock", {})
+    call(asked, "POST", f"/v1/admin/users/{asked.user_id}/unlock", {})
     return 0
 
 
 def _device_list(asked: Arguments) -> int:
-    for device in _all(asked, "/v1/admin/devices"):
+    for device in pages(asked, "/v1/admin/devices"):
         print(device["device_id"], device["state"], device["owner"] or "-", sep="\t")
     return 0
 
@@ -133,61 +127,23 @@ def _device_import(asked: Arguments) -> int:
             ]
     except (OSError, KeyError, UnicodeDecodeError, csv.Error) as err:
         raise CommandError(f"{asked.file} needs the columns device_id and k_f: {err!r}") from None
-    counts = _call(asked, "POST", "/v1/admin/devices/import", {"items": rows})
+    counts = call(asked, "POST", "/v1/admin/devices/import", {"items": rows})
     print(*(f"{name}: {count}" for name, count in counts.items()), sep="\n")
     return 0
 
 
-def _audit_verify(asked: Arguments) -> int:
-    result = _call(asked, "POST", "/v1/admin/audit/verify", {})
-    if result["ok"]:
-        print("The audit is complete and unchanged")
-        return 0
-    raise CommandError(f"the audit was changed at entry {result['first_bad']}: keep this database")
-
-
 def _backup(asked: Arguments) -> int:
-    _call(asked, "POST", "/v1/admin/backup", {"path": str(asked.file.resolve())})
+    call(asked, "POST", "/v1/admin/backup", {"path": str(asked.file.resolve())})
     print(f"{asked.file} is written. It opens only with the key file, which is not in it.")
     return 0
-
-
-def _call(asked: Arguments, method: str, path: str, fields: dict[str, Any]) -> dict[str, Any]:
-    """Make one request to the administration."""
-    from .control import request  # noqa: PLC0415 - see _serve
-
-    return asyncio.run(request(Settings.load(asked.folder), method, path, fields))
-
-
-def _all(asked: Arguments, path: str) -> Iterable[dict[str, Any]]:
-    """Yield all items of a list of the administration."""
-    query: str | None = f"?limit={_PAGE}"
-    while query is not None:
-        page = _call(asked, "GET", path + query, {})
-        yield from page["items"]
-        query = page["next"] and f"?limit={_PAGE}&cursor={page['next']}"
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="ras", description="The remote access server of a home's smart locks."
     )
-    folder = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
-    folder.add_argument(
-        "--folder",
-        help="the server's folder: database, key file, settings (default: RAS_FOLDER, or ras-data)",
-    )
     parser.add_argument("--folder", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-
-    def command(
-        group: Any, name: str, run: Callable[[Arguments], int], text: str
-    ) -> argparse.ArgumentParser:
-        made: argparse.ArgumentParser = group.add_parser(
-            name, parents=[folder], help=text, description=text
-        )
-        made.set_defaults(run=run)
-        return made
 
     init = command(commands, "init", _init, "Make a new server in a folder.")
     init.add_argument("--name", help="what clients see (default: RAS)")
@@ -201,7 +157,7 @@ def _parser() -> argparse.ArgumentParser:
         each.add_argument("--cert", help="certificate chain (PEM); needed beyond loopback")
         each.add_argument("--key", help="private key of the certificate (PEM)")
 
-    users = _group(commands, "user", "List, add, lock or unlock users.")
+    users = subcommands(commands, "user", "List, add, lock or unlock users.")
     command(users, "list", _user_list, "List all users.")
     add = command(users, "add", _user_add, "Add a user; asks for the password.")
     add.add_argument("account", help="phone number (+49...) or e-mail address")
@@ -211,19 +167,12 @@ def _parser() -> argparse.ArgumentParser:
     for each in lock, unlock:
         each.add_argument("user_id", help="as `ras user list` shows it")
 
-    devices = _group(commands, "device", "List devices, or import factory keys.")
+    devices = subcommands(commands, "device", "List devices, or import factory keys.")
     command(devices, "list", _device_list, "List all devices.")
     load = command(devices, "import", _device_import, "Import factory keys from a CSV file.")
     load.add_argument("file", type=Path, help="CSV with the columns device_id and k_f")
 
-    audits = _group(commands, "audit", "Check the audit.")
-    command(audits, "verify", _audit_verify, "Check that nobody changed the audit.")
-
+    cli_audit.add(commands)
     backup = command(commands, "backup", _backup, "Copy the database of a server.")
     backup.add_argument("file", type=Path, help="the new file")
     return parser
-
-
-def _group(commands: Any, name: str, text: str) -> Any:
-    made = commands.add_parser(name, help=text, description=text)
-    return made.add_subparsers(title="commands", required=True, metavar="COMMAND")

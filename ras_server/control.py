@@ -1,6 +1,6 @@
 """The administrator's way to the server: its unix socket."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 import os
 import time
@@ -8,7 +8,7 @@ from typing import Any
 
 import aiohttp
 
-from .cli import CommandError
+from .commands import CommandError
 from .keys import new_mid_from
 from .serve import administrable
 from .settings import Settings
@@ -30,6 +30,16 @@ async def request(
         raise CommandError(f"{answer['msg']} ({answer['code']}){details}")
     data: dict[str, Any] = answer["data"]
     return data
+
+
+async def download(settings: Settings, path: str, write: Callable[[bytes], object]) -> None:
+    """Make one request, and write its data piece by piece."""
+    async with _session(settings) as session, session.get(f"http://localhost{path}") as response:
+        if response.status != 200:  # noqa: PLR2004 - ok
+            answer = await response.json()
+            raise CommandError(f"{answer['msg']} ({answer['code']})")
+        async for piece in response.content.iter_any():
+            write(piece)
 
 
 @asynccontextmanager

@@ -23,7 +23,7 @@ SOCKET_FILE: Final = "ras.sock"
 _ENVIRONMENT: Final = "RAS_"
 _NO_SETTINGS: Final = frozenset({"RAS_FOLDER", "RAS_PASSPHRASE"})
 """Variables that belong to the commands."""
-_BOOLEANS: Final = {"true": True, "false": False}
+_BOOLEANS: Final[Mapping[str, bool]] = {"true": True, "false": False}
 
 type Check = Callable[[Settings], object]
 """Raises SettingsError for what it finds wrong."""
@@ -141,9 +141,7 @@ def _types() -> dict[str, type]:
     return {each.name: type(each.default) for each in fields(Settings) if each.name != "folder"}
 
 
-def _stored(
-    path: Path, stored: dict[str, Any], problems: list[str]
-) -> Iterator[tuple[str, str | int]]:
+def _stored(path: Path, stored: dict[str, Any], problems: list[str]) -> Iterator[tuple[str, Any]]:
     """Yield the settings of the file."""
     types = _types()
     for name, value in stored.items():
@@ -153,7 +151,7 @@ def _stored(
             problems.append(f"{path}: {name} is no setting, or has the wrong type")
 
 
-def _set(environment: Mapping[str, str], problems: list[str]) -> Iterator[tuple[str, str | int]]:
+def _set(environment: Mapping[str, str], problems: list[str]) -> Iterator[tuple[str, Any]]:
     """Yield the settings of the environment."""
     types = _types()
     for variable, text in environment.items():

@@ -1,5 +1,6 @@
 """Devices, their keys and everything that is done with them: DDMS and SCS (clauses 7.3 to 7.5)."""
 
+from asyncio import Lock
 from collections.abc import AsyncIterator
 from functools import partial
 from typing import Final
@@ -20,9 +21,11 @@ from . import (
     pending,
     sightings,
     tickets,
+    witnesses,
 )
 from .access import GATEWAYS
 from .audit import AUDIT
+from .audits import TURN
 from .custody import Custody
 from .exchanges import EXCHANGES, Exchanges
 from .keyjournal import FILE, KeyJournal
@@ -42,6 +45,7 @@ ROUTES: Final = (
     *grants.ROUTES,
     *locklog.ROUTES,
     *audits.ROUTES,
+    *witnesses.ROUTES,
     *imports.ROUTES,
 )
 """The routes of the application server, in the order of the clauses."""
@@ -61,6 +65,7 @@ async def context(app: web.Application) -> AsyncIterator[None]:
     app[EXCHANGES] = Exchanges(app[LOCKS])
     app[SIGHTINGS] = Sightings()
     app[GATEWAYS] = {}
+    app[TURN] = Lock()
     app[ERRANDS] = {}
     app[PUSH].on(2, partial(take_response, app))
     for mi in (3, 4, 9, 10):

@@ -6,7 +6,6 @@ data stands in it as identifiers only.
 
 from collections.abc import Callable
 from hashlib import sha256
-from hmac import compare_digest
 from typing import Any, Final, NamedTuple
 from unicodedata import is_normalized, normalize
 
@@ -121,41 +120,10 @@ class AuditLog:
                 return n
             self.head = self._load()
 
-    def verify(
-        self, *, after: int = 0, previous: bytes = START, to: int | None = None
-    ) -> int | None:
-        """Return the number of the first entry that does not fit the chain, or None.
-
-        The check begins behind entry `after`, whose hash the caller trusts, and ends with `to`.
-        """
-        if after and (known := store.get(self._db, after)) is not None:
-            if not compare_digest(known.hash, previous):
-                return after
-        elif after:
-            return after
-        expected = after + 1
-        for rows in store.chunks(self._db, expected, to):
-            for row in rows:
-                if row.n != expected or not _fits(previous, row):
-                    return expected
-                previous = row.hash
-                expected += 1
-        return expected if to is not None and expected <= to else None
-
     def _load(self) -> Head:
         if (row := store.last(self._db)) is None:
             return Head(0, START, 0)
         return Head(row.n, row.hash, orjson.loads(row.entry)["ts"])
-
-
-def _fits(previous: bytes, row: AuditRow) -> bool:
-    entry = row.entry.encode()
-    try:
-        parsed = orjson.loads(entry)
-        honest = canonical(parsed) == entry and parsed["n"] == row.n
-    except ValueError, TypeError, KeyError:
-        return False
-    return honest and compare_digest(row.hash, chained(previous, entry))
 
 
 AUDIT: Final = web.AppKey("audit", AuditLog)

@@ -16,6 +16,7 @@ from .access import live_lock, own_gateway
 from .audit import AUDIT
 from .locks import LOCKS, Lock
 from .notices import EVENT, household, tell
+from .witnesses import operation_of
 
 _WRAP: Final = 0x10000
 _HALF: Final = 0x8000
@@ -105,11 +106,14 @@ def _keep(app: web.Application, lock: Lock, record: LockRecord, variant: int) ->
         app[DATABASE],
         LockRecord(**{name: getattr(record, name) for name in _FIELDS} | {"variant": variant}),
     )
+    detail: dict[str, Any] = {"event": record.event, "record": record.number, "uid": record.uid}
+    if not variant and (operation := operation_of(app, lock.address, record)) is not None:
+        detail["operation"] = operation
     app[AUDIT].append(
         "log.conflict" if variant else "log.record",
         f"gw:{record.gateway_id}",
         lock.address,
-        detail={"event": record.event, "record": record.number, "uid": record.uid},
+        detail=detail,
     )
     body_ = {
         "record": record.number,

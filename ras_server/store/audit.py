@@ -1,11 +1,24 @@
 """The rows of the audit (project profile, section 8)."""
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple
 
 from .db import Database
 
-_CHUNK = 1000  # rows
+_CHUNK: Final = 200  # rows
+_VIEWED: Final = {
+    "actor": "entry ->> 'actor' = ? AND entry ->> 'actor' LIKE 'user:%'",
+    "object": "entry ->> 'object' = ?",
+}
+"""How the indexes of migration 0006 are asked."""
+
+
+class View(NamedTuple):
+    """A part of the audit: what somebody did, or what was done to something, since a time."""
+
+    column: str
+    value: str
+    since: int = 0
 
 
 class AuditRow(NamedTuple):
@@ -43,16 +56,66 @@ def get(db: Database, n: int) -> AuditRow | None:
     return None if row is None else AuditRow(*row)
 
 
-def after(db: Database, n: int, limit: int, visible_to: str | None) -> list[AuditRow]:
-    """Return the entries after a number; for a user those he made or that tell of his devices."""
+def page(
+    db: Database, views: Sequence[View] | None, start: int, limit: int, *, newest_first: bool
+) -> list[AuditRow]:
+    """Return the entries after a number, or before it the newest first; all without views."""
+    side, order = ("<", "DESC") if newest_first else (">", "ASC")
+    if views is None:
+        rows = db.all(
+            f"SELECT n, entry, hash FROM audit WHERE n {side} ? ORDER BY n {order} LIMIT ?",  # noqa: S608 - words of this module
+            (start, limit),
+        )
+        return [AuditRow(*row) for row in rows]
+    found = {
+        row["n"]: AuditRow(*row)
+        for view in views
+        for row in db.all(
+            f"SELECT n, entry, hash FROM audit WHERE {_VIEWED[view.column]} AND n {side} ?"  # noqa: S608 - the same
+            f" AND entry ->> 'ts' >= ? ORDER BY n {order} LIMIT ?",
+            (view.value, start, view.since, limit),
+        )
+    }
+    return [found[n] for n in sorted(found, reverse=newest_first)[:limit]]
+
+
+def views_of(db: Database, user_id: str) -> list[View]:
+    """Return what a person sees: what he did, what was done to him, his devices and gateways.
+
+    Of a device he sees what was since it is his.
+    """
+    me = f"user:{user_id}"
     rows = db.all(
-        "SELECT n, entry, hash FROM audit WHERE n > ?1 AND (?3 IS NULL"
-        " OR entry ->> 'actor' = 'user:' || ?3"
-        " OR entry ->> 'object' IN (SELECT 'dev:' || device_id FROM device WHERE owner = ?3))"
-        " ORDER BY n LIMIT ?2",
-        (n, limit, visible_to),
+        "SELECT 'dev:' || device_id AS object, registration AS since FROM device WHERE owner = ?1"
+        " UNION ALL SELECT 'gw:' || gateway_id, 0 FROM gateway WHERE user_id = ?1",
+        (user_id,),
+    )
+    return [
+        View("actor", me),
+        View("object", me),
+        *(View("object", row["object"], row["since"]) for row in rows),
+    ]
+
+
+def of_operation(db: Database, operation: str, limit: int = 1000) -> list[AuditRow]:
+    """Return the entries of an operation, in order."""
+    rows = db.all(
+        "SELECT n, entry, hash FROM audit WHERE entry ->> '$.detail.operation' = ?"
+        " ORDER BY n LIMIT ?",
+        (operation, limit),
     )
     return [AuditRow(*row) for row in rows]
+
+
+def answer_with(db: Database, device: str, event: int, since: int) -> AuditRow | None:
+    """Return the newest answer of a device, since a time, that told this event counter."""
+    row = db.one(
+        "SELECT n, entry, hash FROM audit WHERE entry ->> 'action' = 'lock.answer'"
+        " AND entry ->> 'object' = ?1 AND entry ->> '$.detail.event' = ?2"
+        " AND entry ->> 'ts' >= ?3 ORDER BY n DESC LIMIT 1",
+        (device, event, since),
+    )
+    return None if row is None else AuditRow(*row)
 
 
 def chunks(db: Database, start: int, end: int | None) -> Iterator[list[AuditRow]]:

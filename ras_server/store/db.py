@@ -143,6 +143,11 @@ class Database:
             self._require()
             await asyncio.shield(self._start_flush())
 
+    async def flush(self) -> None:
+        """Wait until everything written so far is on the disk, whatever its writer wanted."""
+        self._wanted = self._written
+        await self.settle()
+
     def backup(self, path: Path) -> None:
         """Copy the database to a new file, consistent in itself; blocks, so call it in a thread."""
         if self.path is None:

@@ -1,10 +1,22 @@
-"""The audit: the hash chain and its canonical form."""
+"""The audit: the hash chain, its canonical form, and the check that names what is wrong."""
 
+from dataclasses import replace
+from pathlib import Path
 import sqlite3
+from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 import pytest
 
 from ras_server.application.audit import START, AuditLog, canonical, chained
+from ras_server.application.audit_check import Finding, Wrong, authentic, verify
+from ras_server.application.checkpoints import (
+    FILE,
+    KEY_FILE,
+    Checkpoint,
+    CheckpointError,
+    Checkpoints,
+)
 from ras_server.store.db import Database
 
 ENTRY_1 = {
@@ -64,25 +76,30 @@ def log(database: Database) -> AuditLog:
     return log
 
 
-def test_examples(log: AuditLog) -> None:
+async def finding(database: Database, **options: Any) -> Finding | None:
+    """Return what the check finds."""
+    return (await verify(database, **options)).finding
+
+
+async def test_examples(database: Database, log: AuditLog) -> None:
     """The two entries of the description have its two hashes."""
     first = chained(START, canonical(ENTRY_1))
 
     assert first.hex() == HASH_1
     assert log.head.hash.hex() == HASH_2
-    assert log.verify() is None
+    assert await finding(database) is None
 
 
-def test_continues(database: Database, log: AuditLog) -> None:
+async def test_continues(database: Database, log: AuditLog) -> None:
     """A log that is opened again goes on where it ended."""
     again = AuditLog(database, Clock(), "n1")
 
     assert again.head == log.head
     assert again.append("x", "ras:n1", "ras:n1") == 3
-    assert again.verify() is None
+    assert await finding(database) is None
 
 
-def test_rolled_back(database: Database, log: AuditLog) -> None:
+async def test_rolled_back(database: Database, log: AuditLog) -> None:
     """An entry of a transaction that failed is gone, and the chain has no gap."""
 
     def fail() -> None:
@@ -94,47 +111,225 @@ def test_rolled_back(database: Database, log: AuditLog) -> None:
         fail()
 
     assert log.append("y", "ras:n1", "ras:n1") == 3
-    assert log.verify() is None
+    assert await finding(database) is None
+
+
+@pytest.fixture
+def long(database: Database, log: AuditLog) -> AuditLog:
+    """Return an audit of 500 entries whose guards somebody took away."""
+    for number in range(498):
+        log.append("x", "ras:n1", f"ras:{number}")
+    for trigger in ("audit_update", "audit_delete", "audit_insert"):
+        database.execute(f"DROP TRIGGER {trigger}")
+    return log
 
 
 @pytest.mark.parametrize(
-    ("statement", "bad"),
+    ("statements", "bad"),
     [
-        pytest.param("UPDATE audit SET entry = replace(entry, '9c1e', '7f3a')", 2, id="edit"),
-        pytest.param("DELETE FROM audit WHERE n = 1", 1, id="delete"),
-        pytest.param("UPDATE audit SET hash = zeroblob(32) WHERE n = 2", 2, id="hash"),
         pytest.param(
-            "UPDATE audit SET entry = replace(entry, ',', ', ') WHERE n = 1", 1, id="white space"
+            ["UPDATE audit SET entry = replace(entry, 'ras:300', 'ras:301') WHERE n = 303"],
+            Finding(303, Wrong.ALTERED),
+            id="edited",
         ),
-        pytest.param("UPDATE audit SET n = CASE n WHEN 1 THEN 4 ELSE n END", 1, id="order"),
+        pytest.param(
+            ["UPDATE audit SET hash = zeroblob(32) WHERE n = 2"],
+            Finding(2, Wrong.ALTERED),
+            id="hash",
+        ),
+        pytest.param(
+            ["UPDATE audit SET entry = replace(entry, ',', ', ') WHERE n = 1"],
+            Finding(1, Wrong.ALTERED),
+            id="white space",
+        ),
+        pytest.param(
+            ["UPDATE audit SET entry = '[]' WHERE n = 400"], Finding(400, Wrong.ALTERED), id="text"
+        ),
+        pytest.param(["DELETE FROM audit WHERE n = 1"], Finding(1, Wrong.MISSING), id="first"),
+        pytest.param(["DELETE FROM audit WHERE n = 250"], Finding(250, Wrong.MISSING), id="gone"),
+        pytest.param(
+            ["DELETE FROM audit WHERE n = 250", "UPDATE audit SET n = n - 1 WHERE n > 250"],
+            Finding(250, Wrong.REORDERED),
+            id="gone, closed up",
+        ),
+        pytest.param(
+            [
+                "DELETE FROM audit WHERE n = 250",
+                "INSERT INTO audit SELECT 250, entry, hash FROM audit WHERE n = 249",
+            ],
+            Finding(250, Wrong.REPEATED),
+            id="repeated",
+        ),
+        pytest.param(
+            ["INSERT INTO audit SELECT 501, entry, hash FROM audit WHERE n = 500"],
+            Finding(501, Wrong.REPEATED),
+            id="repeated at the end",
+        ),
+        pytest.param(
+            [
+                "UPDATE audit SET n = -n WHERE n IN (300, 301)",
+                "UPDATE audit SET n = 601 + n WHERE n < 0",
+            ],
+            Finding(300, Wrong.REORDERED),
+            id="reordered",
+        ),
     ],
 )
-def test_rewritten_past(database: Database, log: AuditLog, statement: str, bad: int) -> None:
-    """A past that was rewritten shows, and the first bad entry is named."""
-    for trigger in ("audit_update", "audit_delete"):
-        database.execute(f"DROP TRIGGER {trigger}")
-    database.execute(statement)
+async def test_rewritten_past(
+    database: Database, long: AuditLog, statements: list[str], bad: Finding
+) -> None:
+    """The first entry that was altered, taken away, repeated or reordered is named, and how."""
+    assert await finding(database) is None
+    for statement in statements:
+        assert database.execute(statement)
 
-    assert log.verify() == bad
+    assert await finding(database) == bad
 
 
-def test_cut_tail(database: Database, log: AuditLog) -> None:
+async def test_cut_tail(database: Database, long: AuditLog) -> None:
     """A tail that was cut shows to whoever kept the head."""
-    head = log.head
-    database.execute("DROP TRIGGER audit_delete")
-    database.execute("DELETE FROM audit WHERE n = 2")
+    head = long.head
+    database.execute("DELETE FROM audit WHERE n > 498")
 
-    assert log.verify(to=head.n) == 2
-    assert log.verify(after=head.n, previous=head.hash) == 2
+    assert await finding(database) is None
+    assert await finding(database, to=head.n) == Finding(499, Wrong.MISSING)
+    assert await finding(database, after=head.n, previous=head.hash) == Finding(500, Wrong.MISSING)
+    assert await finding(database, after=1, previous=head.hash) == Finding(1, Wrong.ALTERED)
 
 
-@pytest.mark.parametrize("statement", ["UPDATE audit SET n = 7", "DELETE FROM audit"])
-def test_append_only(database: Database, log: AuditLog, statement: str) -> None:
-    """The database itself refuses to change or delete an entry."""
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE audit SET n = 7",
+        "DELETE FROM audit",
+        "INSERT OR REPLACE INTO audit SELECT 1, entry, hash FROM audit WHERE n = 2",
+        "INSERT INTO audit SELECT 7, entry, hash FROM audit WHERE n = 2",
+    ],
+)
+async def test_append_only(database: Database, log: AuditLog, statement: str) -> None:
+    """The database itself refuses to change, delete or replace an entry, or to leave a gap."""
     with pytest.raises(sqlite3.IntegrityError, match="append-only"):
         database.execute(statement)
 
-    assert log.verify() is None
+    assert await finding(database) is None
+
+
+def rewritten(database: Database, first: int) -> None:
+    """Change an entry, and make the chain behind it fit again."""
+    previous = database.all("SELECT hash FROM audit WHERE n = ?", (first - 1,))[0]["hash"]
+    for row in database.all("SELECT n, entry FROM audit WHERE n >= ? ORDER BY n", (first,)):
+        entry = row["entry"].replace("ras:n1", "ras:n2") if row["n"] == first else row["entry"]
+        previous = chained(previous, entry.encode())
+        database.execute(
+            "UPDATE audit SET entry = ?, hash = ? WHERE n = ?", (entry, previous, row["n"])
+        )
+
+
+@pytest.fixture
+def checkpoints(database: Database, tmp_path: Path) -> Checkpoints:
+    """Return the checkpoints of a server that signed nothing yet."""
+    return Checkpoints(tmp_path, node="n1", server_id="ras-1")
+
+
+def kept(checkpoints: Checkpoints, path: Path | None = None) -> list[Checkpoint]:
+    """Return the authentic checkpoints of the file, all of them."""
+    lines = checkpoints.lines(path or checkpoints.path)
+    found, unsigned = authentic(lines, checkpoints.public, "ras-1")
+    assert unsigned is None
+    return found
+
+
+async def test_checkpoints(database: Database, log: AuditLog, checkpoints: Checkpoints) -> None:
+    """A chain that was rewritten with all its hashes is not the one that was signed."""
+    for _ in range(4):
+        log.append("x", "ras:n1", "ras:n1")
+        checkpoints.keep(checkpoints.sign(log.head, 1795000000))
+    log.append("x", "ras:n1", "ras:n1")
+    fitted = await verify(database, checkpoints=kept(checkpoints))
+    for trigger in ("audit_update", "audit_delete", "audit_insert"):
+        database.execute(f"DROP TRIGGER {trigger}")
+
+    assert (fitted.finding, fitted.to, fitted.checkpoints) == (None, 7, 4)
+    rewritten(database, 5)
+    assert await finding(database) is None
+    assert await finding(database, checkpoints=kept(checkpoints)) == Finding(5, Wrong.REWRITTEN)
+    database.execute("DELETE FROM audit WHERE n > 2")
+    assert await finding(database, checkpoints=kept(checkpoints)) == Finding(3, Wrong.MISSING)
+
+
+async def test_regrown_tail(database: Database, log: AuditLog, checkpoints: Checkpoints) -> None:
+    """A tail that was cut and has grown again, signed again, does not fit what was signed first."""
+    for _ in range(3):
+        log.append("x", "ras:n1", "ras:n1")
+    checkpoints.keep(checkpoints.sign(log.head, 1795000000))
+    database.execute("DROP TRIGGER audit_delete")
+    database.execute("DELETE FROM audit WHERE n > 3")
+    log = AuditLog(database, Clock(), "n1")
+    for _ in range(4):
+        log.append("y", "ras:n1", "ras:n1")
+    checkpoints.keep(checkpoints.sign(log.head, 1795000001))
+
+    assert await finding(database, checkpoints=kept(checkpoints)) == Finding(1, Wrong.REWRITTEN)
+
+
+def test_forged_checkpoints(log: AuditLog, checkpoints: Checkpoints, tmp_path: Path) -> None:
+    """A checkpoint of another key, another server or with another content is told."""
+    good = checkpoints.sign(log.head, 1795000000)
+    for name in "other", "foreign":
+        (tmp_path / name).mkdir()
+    other = Checkpoints(tmp_path / "other", node="n1", server_id="ras-1")
+    foreign = Checkpoints(tmp_path / "foreign", node="n1", server_id="ras-2")
+    for forged in (
+        replace(good, n=1),
+        replace(good, hash="00" * 32),
+        replace(good, ts=1),
+        replace(good, signature="xx"),
+        other.sign(log.head, 1795000000),
+        foreign.sign(log.head, 1795000000),
+    ):
+        checkpoints.path.unlink(missing_ok=True)
+        checkpoints.keep(good)
+        checkpoints.keep(forged)
+        lines = checkpoints.lines(checkpoints.path)
+
+        found, unsigned = authentic(lines, checkpoints.public, "ras-1")
+
+        assert found == [good]
+        assert unsigned == Finding(forged.n, Wrong.UNSIGNED)
+
+
+def test_torn_checkpoint(log: AuditLog, checkpoints: Checkpoints, tmp_path: Path) -> None:
+    """Half a line, left by a loss of power, is taken away; what was signed before stays."""
+    good = checkpoints.sign(log.head, 1795000000)
+    checkpoints.keep(good)
+    with checkpoints.path.open("ab") as file:
+        file.write(b'{"n":3,"ha')
+
+    again = Checkpoints(tmp_path, node="n1", server_id="ras-1")
+
+    assert again.last == good
+    assert kept(again) == [good]
+
+
+def test_audit_key(log: AuditLog, checkpoints: Checkpoints, tmp_path: Path) -> None:
+    """The key is its user's only, the same at the next start, and never replaced unasked."""
+    path = tmp_path / KEY_FILE
+    checkpoints.keep(checkpoints.sign(log.head, 1795000000))
+    again = Checkpoints(tmp_path, node="n1", server_id="ras-1")
+    stored = Ed25519PrivateKey.from_private_bytes(bytes.fromhex(path.read_text()))
+
+    assert path.stat().st_mode & 0o777 == 0o400
+    assert again.to_json() == checkpoints.to_json()
+    assert checkpoints.to_json()["key"] == stored.public_key().public_bytes_raw().hex()
+    path.rename(tmp_path / "lost")
+    with pytest.raises(CheckpointError, match="put it back"):
+        Checkpoints(tmp_path, node="n1", server_id="ras-1")
+    path.write_text("nothing")
+    with pytest.raises(CheckpointError, match="holds no key"):
+        Checkpoints(tmp_path, node="n1", server_id="ras-1")
+    path.unlink()
+    (tmp_path / FILE).rename(tmp_path / "old")
+    Checkpoints(tmp_path, node="n1", server_id="ras-1")
 
 
 @pytest.mark.parametrize(

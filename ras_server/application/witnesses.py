@@ -1,0 +1,135 @@
+"""The witnesses of one operation: server, gateway and lock, joined by its id (section 8).
+
+The server writes its decision, the gateway that took the operation gives a receipt, the lock
+answers with a key that only it and the server have, and keeps a record that any gateway brings
+later. Each is an entry of the audit with the operation's id in its detail.
+"""
+
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import Any, Final
+
+from aiohttp import web
+import orjson
+
+from igrs_codec.bsld.frame import Event
+
+from ..errors import Code, RasError
+from ..keys import DATABASE, PRINCIPAL
+from ..principal import Kind, allow
+from ..store import audit as store
+from ..store.audit import AuditRow
+from ..store.records import LockRecord
+from ..web import answer
+
+_KEPT: Final = 90 * 86400
+"""Seconds after an answer in which the record of it is expected."""
+
+EVENT_OF: Final = {"lock": Event.LOCK, "unlock": Event.UNLOCK, "open": Event.OPEN}
+"""The record that the lock makes of a command."""
+
+
+class Verdict(StrEnum):
+    """What the witnesses say together."""
+
+    REFUSED = "refused"
+    """The server refused, and nobody tells of anything else."""
+    OPEN = "open"
+    """Somebody has not spoken yet."""
+    FAILED = "failed"
+    """The lock answered that it did not do it."""
+    COMPLETE = "complete"
+    """All three tell the same."""
+    CONTRADICTION = "contradiction"
+    """Something was done that was not decided, or by another gateway, or something else."""
+
+
+def operation_of(app: web.Application, device: str, record: LockRecord) -> str | None:
+    """Return the operation that a record of a lock tells of, if there is one.
+
+    It is the one whose answer named this record as the newest, if person and event are the same.
+    """
+    database = app[DATABASE]
+    since = record.stored - _KEPT
+    found = store.answer_with(database, device, record.number % 0x10000, since)
+    if found is None:
+        return None
+    told = orjson.loads(found.entry)["detail"]
+    operation = told.get("operation")
+    if operation is None or told.get("uid", record.uid) != record.uid:
+        return None
+    rows = store.of_operation(database, operation)
+    if EVENT_OF.get(_join(rows)["command"] or "") != record.event:
+        return None
+    return str(operation)
+
+
+def joined(operation: str, rows: Iterable[AuditRow]) -> dict[str, Any]:
+    """Return what each witness says of an operation, and the verdict."""
+    told = _join(rows)
+    return {"operation": operation, **told, "verdict": _verdict(told)}
+
+
+def _join(rows: Iterable[AuditRow]) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "device_id": None,
+        "command": None,
+        "decision": None,
+        "receipts": [],
+        "answer": None,
+        "record": None,
+    }
+    for row in rows:
+        entry = orjson.loads(row.entry)
+        action, detail = entry["action"], entry["detail"]
+        said = {"n": entry["n"], "ts": entry["ts"]}
+        told["device_id"] = entry["object"].removeprefix("dev:")
+        if action.startswith("access."):
+            told["command"] = action.removeprefix("access.")
+            told["decision"] = said | {"actor": entry["actor"], "result": entry["result"]}
+        elif action == "operation.receipt":
+            told["receipts"].append(said | {"gateway": entry["actor"].removeprefix("gw:")})
+        elif action == "lock.answer":
+            told["answer"] = said | {"gateway": detail["gateway"], "result": entry["result"]}
+        elif action == "log.record":
+            names = ("record", "uid", "event")
+            gateway = entry["actor"].removeprefix("gw:")
+            told["record"] = said | {"gateway": gateway} | {name: detail[name] for name in names}
+    return told
+
+
+def _verdict(told: dict[str, Any]) -> Verdict:
+    decision, answered, record = told["decision"], told["answer"], told["record"]
+    carriers = {each["gateway"] for each in told["receipts"]}
+    if decision is None or decision["result"]:
+        done = carriers or answered is not None or record is not None
+        return Verdict.CONTRADICTION if done else Verdict.REFUSED
+    if answered is not None and answered["gateway"] not in carriers:
+        return Verdict.CONTRADICTION
+    if record is not None:
+        if not carriers or record["event"] != EVENT_OF.get(told["command"]):
+            return Verdict.CONTRADICTION
+        return Verdict.COMPLETE
+    if answered is not None and answered["result"]:
+        return Verdict.FAILED
+    return Verdict.OPEN
+
+
+@allow(Kind.USER, Kind.ADMIN)
+async def show(request: web.Request) -> web.Response:
+    """Show the witnesses of an operation to who asked for it, and to the owner of the lock."""
+    operation, database = request.match_info["operation_id"], request.app[DATABASE]
+    rows = store.of_operation(database, operation)
+    principal = request[PRINCIPAL]
+    if principal.kind is not Kind.ADMIN:
+        views = store.views_of(database, principal.user_id)
+        seen = {view.value for view in views}
+        entries = [orjson.loads(row.entry) for row in rows]
+        if not any(seen & {entry["actor"], entry["object"]} for entry in entries):
+            rows = []
+    if not rows:
+        raise RasError(Code.UNKNOWN, "There is no such operation")
+    return answer(request, joined(operation, rows))
+
+
+ROUTES: Final = (web.get("/v1/operations/{operation_id}/witnesses", show),)
