@@ -8,7 +8,7 @@ from aiohttp import web
 
 from ..errors import Code, RasError
 from ..keys import DATABASE
-from . import account, events, locks, login
+from . import account, events, factor, locks, login
 from .page import HOME, Visitor, page
 from .password import PROVER, Prover
 from .visits import VISITS, end_visits
@@ -49,5 +49,6 @@ ROUTES: Final = (
     *locks.ROUTES,
     *events.ROUTES,
     *account.ROUTES,
+    *factor.ROUTES,
     web.get("/console/{rest:.*}", page(nothing, open_to_all=True)),
 )

@@ -7,13 +7,31 @@ from yarl import URL
 
 from .page import Visitor, page
 
+_NEWEST: Final = str(2**53 - 1)
+
 
 async def show(visitor: Visitor) -> web.Response:
-    """Show a page of the audit, from the oldest to the newest, and the head of the chain."""
-    after = visitor.request.query.get("after", "0")
-    data = await visitor.ask("GET", URL("/v1/audit").with_query(after=after))
-    head = await visitor.ask("GET", "/v1/audit/head")
-    return visitor.render("audit.html", items=data["items"], more=data["next"], head=head)
+    """Show a page of the audit, the newest entry first, and the head of the chain."""
+    before = visitor.request.query.get("before", _NEWEST)
+    data = await visitor.ask("GET", URL("/v1/audit").with_query(before=before))
+    return visitor.render(
+        "audit.html",
+        items=data["items"],
+        more=data["next"],
+        head=await visitor.ask("GET", "/v1/audit/head"),
+        called=await _names(visitor),
+    )
+
+
+async def _names(visitor: Visitor) -> dict[str, str]:
+    """Return what the visitor calls the addresses that stand in the audit."""
+    locks = await visitor.ask("GET", "/v1/devices?limit=200")
+    gateways = await visitor.ask("GET", "/v1/gateways?limit=200")
+    return {
+        f"user:{visitor.user_id}": "you",
+        **{f"dev:{lock['device_id']}": lock["name"] for lock in locks["items"]},
+        **{f"gw:{gateway['gateway_id']}": gateway["name"] for gateway in gateways["items"]},
+    }
 
 
 ROUTES: Final = (web.get("/console/audit", page(show)),)

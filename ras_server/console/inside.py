@@ -14,6 +14,7 @@ from ..errors import Code, RasError
 from ..keys import new_mid
 from ..logs import REQUEST_ID
 
+_HANDED_ON: Final = ("User-Agent",)
 _NOT_TOLD: Final = frozenset({"errors", "retry_after"})
 
 
@@ -26,11 +27,10 @@ async def ask(
     token: str | None = None,
 ) -> dict[str, Any]:
     """Return the data of the API's answer, or raise its refusal; fields without `mid` get one."""
-    inner = request.clone(
-        method=method,
-        rel_url=path,
-        headers={} if token is None else {"Authorization": f"Bearer {token}"},
-    )
+    headers = {name: value for name in _HANDED_ON if (value := request.headers.get(name))}
+    if token is not None:
+        headers["Authorization"] = f"Bearer {token}"
+    inner = request.clone(method=method, rel_url=path, headers=headers)
     body = b"" if method == "GET" else orjson.dumps({"mid": new_mid(request.app)} | (fields or {}))
     inner._read_bytes = body  # noqa: SLF001 - as if it had come through the socket
     request_id = REQUEST_ID.get()

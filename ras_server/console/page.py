@@ -67,6 +67,11 @@ class Visitor:
         """Why the form of this page was refused."""
 
     @property
+    def user_id(self) -> str:
+        """Return who is logged in; "" if nobody is."""
+        return self.visit.user_id if self.visit else ""
+
+    @property
     def path(self) -> dict[str, str]:
         """Return what the pattern of the path found."""
         return dict(self.request.match_info)

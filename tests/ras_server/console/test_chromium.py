@@ -1,0 +1,170 @@
+"""The console in a real browser: a phone and a desk, light and dark, without a script."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+import shutil
+from typing import Any, Final
+
+from aiohttp.test_utils import TestServer
+import pytest
+
+from demo.browser import Page, browser
+from tests.ras_server.application.parts import Door, Gateway
+from tests.ras_server.application.test_operations import online
+from tests.ras_server.client import PASSWORD, Client, Outbox
+
+ANNA: Final = "anna@example.org"
+BORIS: Final = "boris@example.org"
+PATIENCE: Final = 20  # seconds
+AUDIT: Final = Path(__file__).with_name("accessible.js").read_text(encoding="utf-8")
+PHONE: Final = (360, 740)
+DESK: Final = (1100, 800)
+
+# It runs beside the page, where the policy of the page does not reach.
+WATCH: Final = """
+window.violations = [];
+document.addEventListener('securitypolicyviolation', (e) => violations.push(e.violatedDirective));
+"""
+FOREIGN: Final = """
+performance.getEntriesByType('resource').map((e) => e.name)
+  .filter((name) => !name.startsWith(location.origin) && !name.startsWith('data:'))
+"""
+
+pytestmark = [
+    pytest.mark.skipif(
+        not (shutil.which("chromium") or shutil.which("google-chrome")),
+        reason="Chromium is missing; on Debian: apt install chromium",
+    ),
+    pytest.mark.timeout(180),
+]
+
+
+class Person:
+    """A person in front of the browser."""
+
+    def __init__(self, page: Page, url: str) -> None:
+        """Sit down at a desk."""
+        self.page = page
+        self.url = url
+        self.window = DESK
+
+    async def open(self, path: str) -> None:
+        """Open a page."""
+        await self.page.evaluate("window.old = true")
+        await self.page.show(self.url + path, *self.window)
+        await self.arrived()
+
+    async def arrived(self) -> None:
+        """Wait until the next page is there."""
+        await self.page.until("!window.old && document.readyState === 'complete'", PATIENCE)
+
+    async def type(self, field: str, text: str) -> None:
+        """Type into the field with a label."""
+        found = f"[...document.querySelectorAll('label')].find(l => l.innerText === {field!r})"
+        assert await self.page.evaluate(f"{found}.control.focus() || true"), field
+        await self.page.command("Input.insertText", text=text)
+
+    async def click(self, text: str) -> None:
+        """Press the button with a text, and wait for the page that follows."""
+        found = f"[...document.querySelectorAll('button')].find(b => b.innerText === {text!r})"
+        assert await self.page.evaluate(f"window.old = true; {found}.click() || true"), text
+        await self.arrived()
+
+    async def text(self) -> str:
+        """Return the text of the page."""
+        return str(await self.page.evaluate("document.body.innerText"))
+
+    async def problems(self) -> list[Any]:
+        """Return what is wrong with the page that is shown."""
+        return [
+            *await self.page.evaluate(AUDIT),
+            *await self.page.evaluate("window.violations"),
+            *await self.page.evaluate(FOREIGN),
+        ]
+
+
+BAD: Final = """
+<h1>One</h1><h1>Two</h1><h3>Three</h3><p id=a id=a style="color: #999">Faint</p><p id=a>Twice</p>
+<input name=x style="height: 30px"><button style="width: 9px; height: 9px; padding: 0"></button><img src="data:,">
+<table><tr><th>Head</table><div style="width: 3000px">Wide</div>
+"""
+FOUND: Final = [
+    *("no language", "no title", "2 headings of the first level", "no main part"),
+    *("level of heading left out", "an id stands twice", "no label", "no text", "no scope"),
+    *("no caption", "no text", "9 x 9 pixels", "3008 pixels wide", "contrast 2.85"),
+]
+
+
+@pytest.fixture
+async def anna(server: TestServer, client: Client) -> AsyncIterator[Person]:
+    """Return the owner in front of a browser."""
+    async with browser(client.session) as page:
+        await page.command("Page.addScriptToEvaluateOnNewDocument", source=WATCH)
+        yield Person(page, str(server.make_url("/"))[:-1])
+
+
+async def log_in(person: Person, outbox: Outbox) -> None:
+    """Log in as a person does."""
+    await person.open("/")
+    await person.type("Phone number or e-mail address", ANNA)
+    await person.type("Password", PASSWORD)
+    await person.click("Continue")
+    await person.type("Code", outbox.code(ANNA))
+    await person.click("Log in")
+
+
+async def test_owner(anna: Person, home: Gateway, door: Door, outbox: Outbox) -> None:
+    """An owner logs in, opens the door, lets somebody in, and reads of it in the audit."""
+    await log_in(anna, outbox)
+    assert "Front door" in await anna.text()
+    await anna.open(f"/console/locks/{door.device_id}")
+
+    async with online(home, door):
+        await anna.click("Unlock")
+        assert "The door is unlocked." in await anna.text()
+        assert door.lock.show()["bolt"] == "unlocked"
+        await anna.page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+        await anna.type("Phone number or e-mail address", BORIS)
+        await anna.click("Give access")
+    assert BORIS in await anna.text()
+
+    await anna.open("/console/audit")
+    assert "Access granted" in await anna.text()
+    await anna.click("Log out")
+    assert await anna.page.evaluate("location.pathname") == "/console/login"
+
+
+async def test_what_is_looked_for(anna: Person) -> None:
+    """The checks of the next test find a page that has every fault they are for."""
+    await anna.page.show("about:blank", *PHONE)
+    await anna.page.evaluate(f"document.body.innerHTML = {BAD!r}")
+
+    assert [found.partition(":")[0] for found in await anna.page.evaluate(AUDIT)] == FOUND
+
+
+async def test_for_everybody(anna: Person, home: Gateway, door: Door, outbox: Outbox) -> None:
+    """Each page has labels, headings, contrast and size, on a phone and a desk, light and dark."""
+    await anna.open("/")
+    assert await anna.problems() == []
+    await log_in(anna, outbox)
+    lock = f"/console/locks/{door.device_id}"
+    async with online(home, door):
+        await anna.open(lock)
+        await anna.click("Unlock")
+        await anna.page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+        await anna.type("Phone number or e-mail address", BORIS)
+        await anna.click("Give access")
+
+    for scheme in ("light", "dark"):
+        await anna.page.command(
+            "Emulation.setEmulatedMedia",
+            features=[{"name": "prefers-color-scheme", "value": scheme}],
+        )
+        for anna.window in (PHONE, DESK):
+            for path in ("/console/", lock, "/console/audit", "/console/account", "/console/no"):
+                await anna.open(path)
+                await anna.page.evaluate(
+                    "document.querySelectorAll('details').forEach(d => d.open = true)"
+                )
+
+                assert await anna.problems() == [], (scheme, anna.window, path)
