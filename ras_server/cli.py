@@ -60,7 +60,7 @@ def _serve(asked: Arguments) -> int:
     settings = Settings.load(
         asked.folder,
         server_context,
-        lambda chosen: delivery(chosen.delivery),
+        delivery,
         host=asked.host,
         port=asked.port,
         delivery=asked.delivery,
@@ -153,7 +153,7 @@ def _parser() -> argparse.ArgumentParser:
     for each in init, serve:
         each.add_argument("--host", help="IP address to listen on (default: 127.0.0.1)")
         each.add_argument("--port", type=int, help="port to listen on (default: 8470)")
-        each.add_argument("--delivery", help="where codes go: console (default) or file:PATH")
+        each.add_argument("--delivery", help="where codes go: console, file:PATH, smtp or webhook")
         each.add_argument("--cert", help="certificate chain (PEM); needed beyond loopback")
         each.add_argument("--key", help="private key of the certificate (PEM)")
 

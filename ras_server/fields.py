@@ -3,6 +3,7 @@
 from base64 import b64decode
 import binascii
 from collections.abc import Callable
+from ipaddress import ip_address
 import re
 from typing import Final
 
@@ -83,3 +84,11 @@ def device_id(value: object) -> str:
     if not isinstance(value, str) or _DEVICE_ID.fullmatch(value) is None:
         raise probatio.Invalid("expected 12 hexadecimal characters")
     return value.replace(":", "").replace("-", "").upper()
+
+
+def loopback(host: str) -> bool:
+    """Tell whether a host name or IP address is this machine."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

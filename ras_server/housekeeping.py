@@ -7,10 +7,11 @@ from typing import Final
 
 from aiohttp import web
 
+from .account.tries import DAY
 from .idempotency import KEPT, SECRET_KEPT
 from .keys import DATABASE, now
 from .message import push
-from .store import accounts, answers, messages, sessions
+from .store import accounts, answers, messages, sessions, tries
 
 INTERVAL: Final = 600  # seconds
 
@@ -36,4 +37,5 @@ def tidy_up(app: web.Application) -> None:
     answers.forget(database, before=at - KEPT, secrets_before=at - SECRET_KEPT)
     sessions.forget(database, at)
     accounts.forget_verifications(database, at - 3600)
+    tries.forget(database, at - DAY)
     messages.forget(database, at - push.KEPT)

@@ -75,9 +75,7 @@ def allow[H: Handler](*kinds: Kind, fresh: bool = False) -> Callable[[H], H]:
     return register
 
 
-def require_user_fresh(principal: Principal, now: int) -> None:
-    """Refuse a caller who is not a user with a login of at most 5 minutes ago."""
-    if principal.kind is not Kind.USER:
-        raise RasError(Code.NOT_PERMITTED, "Only a user may do this")
-    if now - principal.login_at > FRESH_LOGIN:
+def require_fresh(principal: Principal, now: int) -> None:
+    """Refuse a user whose login is more than 5 minutes old."""
+    if principal.kind is Kind.USER and now - principal.login_at > FRESH_LOGIN:
         raise RasError(Code.SECOND_FACTOR_NEEDED, "The login is older than 5 minutes")

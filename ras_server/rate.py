@@ -1,6 +1,7 @@
 """How often a caller may ask: the generic cell rate algorithm per caller and route."""
 
 from dataclasses import dataclass
+from ipaddress import IPv6Address, IPv6Network, ip_address
 import math
 from typing import Final
 
@@ -26,6 +27,7 @@ NAMED: Final = Rate(50, 200)
 ANONYMOUS: Final = Rate(5, 60)
 """For an address without login."""
 
+_HOME_PREFIX: Final = 64  # bits of an IPv6 address that a single home commands
 _ROUNDING: Final = 1e-3  # seconds
 _FORGET_ABOVE: Final = 10_000  # callers
 
@@ -53,9 +55,20 @@ class Limiter:
 LIMITER: Final = web.AppKey("limiter", Limiter)
 
 
+def network(request: web.Request) -> str:
+    """Return where a request comes from: the IPv4 address, or the /64 of the IPv6 address."""
+    remote = request.remote or ""
+    if ":" not in remote:
+        return remote
+    address = ip_address(remote)
+    if isinstance(address, IPv6Address):
+        return str(address.ipv4_mapped or IPv6Network((address, _HOME_PREFIX), strict=False))
+    return str(address)
+
+
 def limit(request: web.Request, principal: Principal | None) -> None:
     """Count a request, or refuse a caller who asks faster than the rate."""
-    caller = principal.address if principal else request.remote or ""
+    caller = principal.address if principal else network(request)
     key = (caller, request.method, route_name(request))
     check(request.app, key, NAMED if principal else ANONYMOUS)
 

@@ -10,13 +10,14 @@ import signal
 import sys
 from typing import Final
 
-from aiohttp import web, web_response
+from aiohttp import web
 import orjson
 from yarl import URL
 
 from .announce import announced
 from .app import create_app
 from .keys import DATABASE, SERVER_ID
+from .runner import Runner
 from .settings import Settings, SettingsError
 from .tls import server_context
 
@@ -44,7 +45,7 @@ async def owned(settings: Settings) -> AsyncIterator[None]:
 @asynccontextmanager
 async def administrable(settings: Settings) -> AsyncIterator[web.AppRunner]:
     """Run the server inside the context, on its administration socket (0600) only."""
-    runner = web.AppRunner(
+    runner = Runner(
         create_app(settings), access_log=None, shutdown_timeout=_GRACE, handle_signals=False
     )
     async with owned(settings):
@@ -64,8 +65,6 @@ async def administrable(settings: Settings) -> AsyncIterator[web.AppRunner]:
 
 async def serve(settings: Settings) -> int:
     """Serve until a signal comes, or the database fails; return the exit code."""
-    # Requests that are no HTTP never reach the application, which says nothing about itself.
-    web_response.SERVER_SOFTWARE = "ras"
     tls = server_context(settings)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -5,7 +5,7 @@ All mistakes are told at once.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from ipaddress import ip_address
 import os
 from pathlib import Path
@@ -43,9 +43,10 @@ class Settings:
 
     `folder` holds the database, the key file and the administration socket. `host` is an IP
     address. `url` is the address clients are told, if it is not that of the host. `delivery` is how
-    verification codes reach a person: `console` or `file:<path>`. `cert` and `key` are PEM files;
-    without them the server listens on loopback addresses only. `console` are the pages for people.
-    `limits` is switched off by a benchmark.
+    verification codes reach a person: `console`, `file:<path>`, `smtp`, `webhook`, or several with
+    commas. `smtp_security` is `starttls`, `tls` or, on this machine, `none`. `cert` and `key`
+    are PEM files; without them the server listens on loopback addresses only. `console` are the
+    pages for people. `limits` is switched off by a benchmark.
     """
 
     folder: Path
@@ -55,6 +56,14 @@ class Settings:
     port: int = 8470
     url: str = ""
     delivery: str = "console"
+    smtp_host: str = ""
+    smtp_port: int = 587
+    smtp_security: str = "starttls"
+    smtp_user: str = ""
+    smtp_password: str = field(default="", repr=False)
+    smtp_from: str = ""
+    webhook_url: str = field(default="", repr=False)
+    webhook_secret: str = field(default="", repr=False)
     cert: str = ""
     key: str = ""
     announce: bool = True

@@ -76,17 +76,18 @@ def _respond(
     request: web.Request, code: Code, message: str, data: dict[str, Any], http: int
 ) -> web.Response:
     app = request.app
-    text = orjson.dumps(
-        {
-            "status": 0 if code is Code.OK else 1,
-            "code": code,
-            "msg": message,
-            "mid": request.get(MID) or new_mid(app),
-            "ts": now(app),
-            "data": data,
-        }
+    mid = request.get(MID) or new_mid(app)
+    return web.Response(
+        status=http, body=answer_text(code, message, mid, now(app), data), headers=JSON
     )
-    return web.Response(status=http, body=text, headers=JSON)
+
+
+def answer_text(code: Code, message: str, mid: str, at: int, data: dict[str, Any]) -> bytes:
+    """Return the body of an answer as it is sent."""
+    status = 0 if code is Code.OK else 1
+    return orjson.dumps(
+        {"status": status, "code": code, "msg": message, "mid": mid, "ts": at, "data": data}
+    )
 
 
 def schema(fields: dict[Any, Any]) -> probatio.Schema:

@@ -6,19 +6,22 @@ from typing import Final
 
 from aiohttp import web
 
+from ..application.audit import AUDIT
+from ..errors import Code
 from ..keys import DATABASE, RANDOM, SETTINGS, new_id
 from ..message.push import PUSH
-from . import gateways, login, people, registration, tokens
+from . import export, gateways, login, people, registration, second_factor, tokens
 from .delivery import DELIVER, delivery
 from .login import LOGINS
 from .sessions import SESSIONS, Sessions
-from .tries import TRIES, Tries
 
 ROUTES: Final = (
     *registration.ROUTES,
     *login.ROUTES,
     *tokens.ROUTES,
     *people.ROUTES,
+    *second_factor.ROUTES,
+    *export.ROUTES,
     *gateways.ROUTES,
 )
 
@@ -26,9 +29,22 @@ ROUTES: Final = (
 async def context(app: web.Application) -> AsyncIterator[None]:
     """Keep the logins while the server runs."""
     app[LOGINS] = {}
-    app[TRIES] = Tries()
-    app[DELIVER] = delivery(app[SETTINGS].delivery)
+    app[DELIVER] = delivery(app[SETTINGS])
     app[SESSIONS] = Sessions(
-        app[DATABASE], app[RANDOM], partial(new_id, app), app[PUSH].close_where
+        app[DATABASE],
+        app[RANDOM],
+        partial(new_id, app),
+        app[PUSH].close_where,
+        partial(_stolen, app),
     )
     yield
+
+
+def _stolen(app: web.Application, user_id: str) -> None:
+    """Write to the audit that somebody had a token of the user."""
+    app[AUDIT].append(
+        "session.stolen",
+        actor="user:unknown",
+        object_=f"user:{user_id}",
+        result=int(Code.TOKEN_INVALID),
+    )

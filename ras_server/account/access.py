@@ -6,7 +6,7 @@ from aiohttp import web
 
 from ..errors import Code, RasError
 from ..keys import PRINCIPAL, now
-from ..principal import ACCESS, Access, Kind, Principal, require_user_fresh
+from ..principal import ACCESS, Access, Kind, Principal, require_fresh
 from .sessions import SESSIONS
 
 _ADMIN: Final = frozenset({Kind.ADMIN})
@@ -41,7 +41,7 @@ def _require(access: Access, principal: Principal | None, at: int) -> None:
     if principal.kind not in access.kinds:
         raise RasError(Code.NOT_PERMITTED, f"Not for a {principal.kind}")
     if access.fresh:
-        require_user_fresh(principal, at)
+        require_fresh(principal, at)
 
 
 def _caller(request: web.Request, at: int) -> Principal | None:

@@ -10,10 +10,10 @@ from ..keys import DATABASE, RANDOM, VAULT, Random, new_id, now
 from ..store import accounts
 from ..store.accounts import Account
 from .delivery import DELIVER
-from .tries import TRIES
 
 LIFE: Final = 600  # seconds
 _PER_HOUR: Final = 3
+_WRONG: Final = 5
 _DIGITS: Final = 6
 
 
@@ -50,21 +50,19 @@ async def send(app: web.Application, account: Account, purpose: str) -> dict[str
 def use(
     request: web.Request, verification_id: str, code: str, account: Account, purpose: str
 ) -> None:
-    """Accept a right code once, or raise 1003, or 1006 after too many wrong ones."""
+    """Accept a right code once, or raise 1003; five wrong ones make it worthless."""
     app, at = request.app, now(request.app)
-    keys = (f"code {account.value}", f"address {request.remote}")
-    app[TRIES].require(*keys, now=at)
     expected = accounts.verification(app[DATABASE], verification_id)
     right = (
         expected is not None
         and hmac.compare_digest(expected.code, _hash(app, verification_id, code))
         and (expected.account, expected.purpose) == (account, purpose)
         and at < expected.expires
+        and expected.wrong < _WRONG
     )
     if not right:
-        app[TRIES].wrong(*keys, now=at)
+        accounts.wrong_verification(app[DATABASE], verification_id)
         raise RasError(Code.VERIFICATION_WRONG, "The verification code is wrong or expired")
-    app[TRIES].right(keys[0])
     accounts.use_verification(app[DATABASE], verification_id)
 
 

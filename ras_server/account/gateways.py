@@ -19,10 +19,10 @@ from ..principal import Kind, allow, public
 from ..store import accounts, gateways
 from ..store.gateways import Gateway
 from ..web import answer, body, schema
+from . import tries
 from .people import REV
 from .registration import NAME
 from .sessions import SESSIONS, encode_token, hash_token
-from .tries import TRIES
 
 OLD_SECRET_LIFE: Final = 300  # seconds
 _SECRET_SIZE: Final = 32  # bytes
@@ -50,7 +50,7 @@ _AUTHENTICATE: Final = schema(
 )
 
 
-@allow(Kind.USER)
+@allow(Kind.USER, fresh=True)
 @once(secret=True)
 async def create(request: web.Request) -> web.Response:
     """Make a new gateway of the user; its secret is shown once."""
@@ -74,11 +74,11 @@ async def create(request: web.Request) -> web.Response:
 async def authenticate(request: web.Request) -> web.Response:
     """Give an access token for the secret of a gateway."""
     app, at, asked = request.app, now(request.app), body(request, _AUTHENTICATE)
-    address = f"address {request.remote}"
-    app[TRIES].require(address, now=at)
+    address = tries.address(request, "gateway")
+    tries.require(app, address)
     gateway = gateways.get(app[DATABASE], asked["gateway_id"])
     if not _right_secret(gateway, hash_token(asked["gateway_secret"]), at) or gateway is None:
-        app[TRIES].wrong(address, now=at)
+        tries.wrong(app, address)
         raise RasError(Code.CREDENTIALS_WRONG, "The gateway or its secret is wrong")
     owner = accounts.user(app[DATABASE], gateway.user_id)
     if owner is None or owner.locked:
@@ -119,7 +119,7 @@ async def change(request: web.Request) -> web.Response:
     return answer(request, _description(request, _own(request)))
 
 
-@allow(Kind.USER, Kind.GATEWAY)
+@allow(Kind.USER, Kind.GATEWAY, fresh=True)
 @once(secret=True)
 async def rotate(request: web.Request) -> web.Response:
     """Give a gateway a new secret; the one before works for 5 more minutes."""

@@ -16,6 +16,7 @@ from ..principal import Kind, allow
 from ..store import accounts
 from ..store.accounts import User
 from ..web import answer, body, schema
+from . import second_factor
 from .registration import LOCALE, NAME
 from .sessions import SESSIONS
 
@@ -33,7 +34,7 @@ _CHANGE: Final = schema(
 @allow(Kind.USER)
 async def show(request: web.Request) -> web.Response:
     """Return the profile of the user."""
-    return answer(request, _profile(_me(request)))
+    return answer(request, _profile(request, _me(request)))
 
 
 @allow(Kind.USER)
@@ -43,7 +44,7 @@ async def change(request: web.Request) -> web.Response:
     asked = body(request, _CHANGE)
     if not accounts.set_profile(request.app[DATABASE], replace(_me(request), **asked)):
         raise RasError(Code.CHANGED, "The profile was changed in the meantime")
-    return answer(request, _profile(_me(request)))
+    return answer(request, _profile(request, _me(request)))
 
 
 @allow(Kind.USER, fresh=True)
@@ -68,16 +69,15 @@ def _me(request: web.Request) -> User:
     return user
 
 
-def _profile(user: User) -> dict[str, Any]:
+def _profile(request: web.Request, user: User) -> dict[str, Any]:
     return {
         "user_id": user.user_id,
         "account": user.account.to_json(),
         "display_name": user.display_name,
         "locale": user.locale,
-        "second_factor": [user.account.type],
         "created": user.created,
         "rev": user.rev,
-    }
+    } | second_factor.description(request.app, user)
 
 
 ROUTES: Final = (

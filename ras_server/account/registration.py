@@ -14,7 +14,7 @@ from ..keys import DATABASE, VAULT, new_id, now
 from ..principal import public
 from ..store import accounts, gateways, sessions
 from ..web import answer, body, schema
-from . import codes, names, scram
+from . import codes, names, scram, tries
 from .sessions import SESSIONS
 
 LOCALE: Final = fields.pattern(
@@ -99,6 +99,7 @@ async def reset(request: web.Request) -> web.Response:
         sessions.remove_trust(database, user.user_id)
         gateways.end_secrets(database, user.user_id)
         request.app[SESSIONS].close_user(user.user_id)
+        tries.forgive(request.app, tries.credential("password", account.value))
     who = f"user:{user.user_id}"
     request.app[AUDIT].append("user.reset", actor=who, object_=who)
     return answer(request)

@@ -1,7 +1,7 @@
 """The verifier of a password (RFC 5802, RFC 7677): the server never knows the password."""
 
 from base64 import b64decode, b64encode
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 import hmac
 from typing import Final
 
@@ -16,10 +16,11 @@ DEFAULT_ITERATIONS: Final = 600_000
 MINIMUM_ITERATIONS: Final = 100_000
 MAXIMUM_ITERATIONS: Final = 10_000_000
 KEY_SIZE: Final = 32  # bytes
+_SALT_SIZE: Final = 16, 64  # bytes
 
 VERIFIER: Final = {
     probatio.Required("mechanism"): MECHANISM,
-    probatio.Required("salt"): fields.base64(16, 64),
+    probatio.Required("salt"): fields.base64(*_SALT_SIZE),
     probatio.Required("iterations"): fields.integer(MINIMUM_ITERATIONS, MAXIMUM_ITERATIONS),
     probatio.Required("stored_key"): fields.base64(KEY_SIZE, KEY_SIZE),
     probatio.Required("server_key"): fields.base64(KEY_SIZE, KEY_SIZE),
@@ -42,10 +43,14 @@ class Verifier:
 
     @classmethod
     def unknown(cls, vault: Vault, name: str) -> Verifier:
-        """Return the verifier of an account that does not exist: its own salt, no password."""
-        salt = hmac.digest(vault.derive("scram salt"), name.encode(), "sha256")[:16]
+        """Return the verifier of an account that does not exist: a long salt, no password."""
+        salt = hmac.digest(vault.derive("scram salt"), name.encode(), "sha512")
         key = vault.derive("scram key")
         return cls(salt=salt, iterations=DEFAULT_ITERATIONS, stored_key=key, server_key=key)
+
+    def shaped_like(self, other: Verifier) -> Verifier:
+        """Return this verifier, with the iterations and the length of salt of another one."""
+        return replace(self, salt=self.salt[: len(other.salt)], iterations=other.iterations)
 
     def sealed(self, vault: Vault, user_id: str) -> bytes:
         """Return the verifier as it is stored with its user."""

@@ -1,62 +1,78 @@
-"""The soft lock: five wrong tries, then a pause that doubles (project profile, 3)."""
+"""The soft lock: wrong tries cost time, but nobody is locked out (project profile, 3).
 
-from dataclasses import dataclass
+Wrong tries are counted for a day: for what was tried, and more gently for the address they came
+from, which many people can share. A right try does not clear the count, so that nobody guesses
+between the logins of somebody else. The counts are in the database and outlive a restart.
+"""
+
+import hmac
 from typing import Final
 
 from aiohttp import web
 
 from ..errors import Code, RasError
+from ..keys import DATABASE, VAULT, now
+from ..rate import network
+from ..store import tries as store
+from ..store.tries import Tries
 
-FREE_TRIES: Final = 5
-FIRST_PAUSE: Final = 60  # seconds
-LONGEST_PAUSE: Final = 3600  # seconds
-_FORGIVEN_AFTER: Final = 2 * LONGEST_PAUSE  # seconds without a wrong try
-_FORGET_ABOVE: Final = 10_000  # keys
+DAY: Final = 24 * 3600  # seconds
 
+CREDENTIAL: Final = ((2, 0), (8, 3), (24, 5), (99, 10), (100, DAY))
+"""For the password or the code of one account: the pause in seconds up to so many wrong tries."""
 
-@dataclass(slots=True)
-class _Count:
-    wrong: int
-    until: int
-    last: int
+ADDRESS: Final = ((30, 0), (100, 1), (1000, 5), (DAY, 30))
+"""For an address."""
 
-
-class Tries:
-    """Wrong tries per key: an account, an address."""
-
-    def __init__(self) -> None:
-        """Begin without any."""
-        self._counts: dict[str, _Count] = {}
-
-    def require(self, *keys: str, now: int) -> None:
-        """Raise 1006 while one of the keys has to wait."""
-        until = max((count.until for key in keys if (count := self._counts.get(key))), default=0)
-        if until > now:
-            raise RasError(
-                Code.TOO_MANY_TRIES, "Too many wrong tries, wait", retry_after=until - now
-            )
-
-    def wrong(self, *keys: str, now: int) -> None:
-        """Count a wrong try for each key."""
-        if len(self._counts) > _FORGET_ABOVE:
-            self._counts = {
-                key: count
-                for key, count in self._counts.items()
-                if now - count.last < _FORGIVEN_AFTER
-            }
-        for key in keys:
-            count = self._counts.get(key)
-            if count is None or now - count.last >= _FORGIVEN_AFTER:
-                count = self._counts[key] = _Count(0, 0, now)
-            count.wrong += 1
-            count.last = now
-            if count.wrong >= FREE_TRIES:
-                doubled = min(count.wrong - FREE_TRIES, 6)  # 60 s * 2 ** 6 is above the longest
-                count.until = now + min(FIRST_PAUSE << doubled, LONGEST_PAUSE)
-
-    def right(self, key: str) -> None:
-        """Forget the wrong tries of a key."""
-        self._counts.pop(key, None)
+type Pauses = tuple[tuple[int, int], ...]
 
 
-TRIES: Final = web.AppKey("tries", Tries)
+def credential(kind: str, name: str) -> str:
+    """Return the key of one password or code."""
+    return f"{kind} {name}"
+
+
+def address(request: web.Request, kind: str) -> str:
+    """Return the key of the address a request comes from; each kind of try has its own."""
+    return f"address {kind} {network(request)}"
+
+
+def require(app: web.Application, *keys: str) -> None:
+    """Raise 1006 while one of the keys has to wait."""
+    at = now(app)
+    found = [store.get(app[DATABASE], _hash(app, key)) for key in keys]
+    wait = max((_until(each) - at for each in found if each is not None), default=0)
+    if wait > 0:
+        raise RasError(Code.TOO_MANY_TRIES, "Too many wrong tries, wait", retry_after=wait)
+
+
+def wrong(app: web.Application, *keys: str) -> None:
+    """Count a wrong try for each key."""
+    at = now(app)
+    for key in keys:
+        hashed = _hash(app, key)
+        before = store.get(app[DATABASE], hashed)
+        if before is None or at - before.first >= DAY:
+            before = Tries(wrong=0, first=at, until=0)
+        number = before.wrong + 1
+        pause = _pause(ADDRESS if key.startswith("address ") else CREDENTIAL, number)
+        count = Tries(wrong=number, first=before.first, until=at + pause)
+        store.put(app[DATABASE], hashed, count)
+
+
+def forgive(app: web.Application, key: str) -> None:
+    """Forget the wrong tries of a key."""
+    store.remove(app[DATABASE], _hash(app, key))
+
+
+def _pause(pauses: Pauses, wrong_tries: int) -> int:
+    return next((pause for up_to, pause in pauses if wrong_tries <= up_to), pauses[-1][1])
+
+
+def _until(tries: Tries) -> int:
+    """Return when the next try may come: at the latest a day after the first."""
+    return min(tries.until, tries.first + DAY)
+
+
+def _hash(app: web.Application, key: str) -> bytes:
+    return hmac.digest(app[VAULT].derive("wrong tries"), key.encode(), "sha256")

@@ -39,13 +39,17 @@ class User:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verification:
-    """A code that was sent; `code` is its HMAC, `purpose` is `register` or `reset`."""
+    """A code that was sent; `code` is its HMAC, `purpose` is `register` or `reset`.
+
+    `wrong` is how often a wrong one was given instead.
+    """
 
     verification_id: str
     account: Account
     purpose: str
     code: bytes
     expires: int
+    wrong: int = 0
 
 
 _USER = (
@@ -84,6 +88,14 @@ def user(database: Database, user_id: str) -> User | None:
 def user_of_account(database: Database, account: Account) -> User | None:
     """Return the user of an account."""
     row = database.one(f"{_USER} WHERE account = ?", (account.value,))
+    return None if row is None else _user(row)
+
+
+def nearest(database: Database, user_id: str) -> User | None:
+    """Return the user whose identifier is the next from this one on; None if there are no users."""
+    row = database.one(f"{_USER} WHERE user_id >= ? ORDER BY user_id LIMIT 1", (user_id,))
+    if row is None:
+        row = database.one(f"{_USER} ORDER BY user_id LIMIT 1")
     return None if row is None else _user(row)
 
 
@@ -154,7 +166,7 @@ def add_verification(database: Database, verification: Verification, *, created:
 def verification(database: Database, verification_id: str) -> Verification | None:
     """Return a code that was sent and not used."""
     row = database.one(
-        "SELECT account_type, account, purpose, code, expires FROM verification"
+        "SELECT account_type, account, purpose, code, expires, wrong FROM verification"
         " WHERE verification_id = ? AND used = 0",
         (verification_id,),
     )
@@ -166,6 +178,7 @@ def verification(database: Database, verification_id: str) -> Verification | Non
         purpose=row["purpose"],
         code=row["code"],
         expires=row["expires"],
+        wrong=row["wrong"],
     )
 
 
@@ -182,6 +195,13 @@ def use_verification(database: Database, verification_id: str) -> None:
     """Use a code up; it still counts among those that were sent."""
     database.execute(
         "UPDATE verification SET used = 1 WHERE verification_id = ?", (verification_id,)
+    )
+
+
+def wrong_verification(database: Database, verification_id: str) -> None:
+    """Count a wrong code."""
+    database.execute(
+        "UPDATE verification SET wrong = wrong + 1 WHERE verification_id = ?", (verification_id,)
     )
 
 

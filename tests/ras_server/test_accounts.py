@@ -128,18 +128,18 @@ async def test_code_works_once(client: Client) -> None:
     assert (await client.post("/v1/users/register", proved | rest)).code == 1003
 
 
-async def test_guessing_a_code(client: Client, clock: MovableClock) -> None:
-    """After five wrong codes even the right one has to wait."""
+async def test_guessing_a_code(client: Client) -> None:
+    """After five wrong codes the right one is worthless; a new one has to be sent."""
     proved = await client.verified(ANNA)
     rest = {"display_name": "Anna", "scram": verifier(PASSWORD)}
     for guess in range(5):
         wrong = {"verification_code": f"x{guess}"}
         await client.post("/v1/users/register", proved | rest | wrong)
     locked = await client.post("/v1/users/register", proved | rest)
-    clock.move(60)
+    again = await client.verified(ANNA)
 
-    assert (locked.http, locked.code) == (429, 1006)
-    assert (await client.post("/v1/users/register", proved | rest)).http == 201
+    assert (locked.http, locked.code) == (403, 1003)
+    assert (await client.post("/v1/users/register", again | rest)).http == 201
 
 
 @pytest.mark.parametrize(
@@ -358,14 +358,35 @@ async def test_gateway_token(client: Client) -> None:
         assert (answer.http, answer.code) == (403, 3001), forbidden
 
 
-async def test_gateway_secret_is_guarded(client: Client) -> None:
-    """Who guesses secrets has to wait."""
+async def test_gateway_secret_is_guarded(client: Client, clock: MovableClock) -> None:
+    """Who guesses secrets has to wait; the people behind the same address do not."""
+    clock.stop()
     await client.enter(ANNA)
     gateway = await client.gateway()
     body = {"gateway_id": gateway.gateway_id, "gateway_secret": "x"}
-    codes = [(await client.post("/v1/auth/gateway", body)).code for _ in range(6)]
+    codes = [(await client.post("/v1/auth/gateway", body)).code for _ in range(32)]
 
-    assert codes == [1004] * 5 + [1006]
+    assert codes == [1004] * 31 + [1006]
+    assert (await client.prove(ANNA))[1].code == 0
+
+
+@pytest.mark.parametrize("rotated", [False, True], ids=["create", "rotate"])
+async def test_gateway_needs_fresh_login(
+    client: Client, clock: MovableClock, *, rotated: bool
+) -> None:
+    """A token that is stolen makes no lasting gateway; a gateway rotates its own secret."""
+    await client.enter(ANNA)
+    gateway = await client.gateway()
+    path = f"/v1/gateways/{gateway.gateway_id}/rotate" if rotated else "/v1/gateways"
+    body = {"name": "H", "kind": "phone", "version": "1"}
+    clock.move(301)
+
+    stale = await client.post(path, body)
+
+    assert (stale.http, stale.code) == (401, 1005)
+    assert (await gateway.post(f"/v1/gateways/{gateway.gateway_id}/rotate")).code == 0
+    await client.log_in(ANNA)
+    assert (await client.post(path, body)).code == 0
 
 
 async def test_remove_gateway(client: Client, clock: MovableClock) -> None:

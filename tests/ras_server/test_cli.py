@@ -369,17 +369,22 @@ async def test_slow_client_is_cut_off(server: Server, client: Client) -> None:
     [
         pytest.param(b"HELLO canary\r\n\r\n", id="no HTTP"),
         pytest.param(b"GET / HTTP/1.1\r\nHost: x\r\nA: canary\x01\r\n\r\n", id="header"),
+        pytest.param(b"GET /canary HTTP/1.1\r\n\r\n", id="no host"),
+        pytest.param(b"GET / HTTP/1.1\r\nA: " + b"canary" * 2000 + b"\r\n\r\n", id="long"),
     ],
 )
 async def test_no_http(server: Server, request_: bytes) -> None:
-    """What is no HTTP is refused, without a word about the software, and not written down."""
+    """What is no HTTP is refused, and neither repeated nor written down."""
     reader, writer = await asyncio.open_connection("127.0.0.1", int(server.url.rpartition(":")[2]))
     writer.write(request_)
     async with asyncio.timeout(5):
         answer = await reader.read()
     writer.close()
 
-    assert answer.startswith(b"HTTP/1.0 400 ")
-    assert b"aiohttp" not in answer
-    assert b"Python" not in answer
+    head, _, text = answer.partition(b"\r\n\r\n")
+    body = json.loads(text)
+    assert head.startswith(b"HTTP/1.0 400 ")
+    assert (body["status"], body["code"]) == (1, 4001)
+    for hidden in b"aiohttp", b"Python", b"canary":
+        assert hidden not in answer
     assert "canary" not in server.log.read_text(encoding="utf-8")
