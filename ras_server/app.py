@@ -6,7 +6,7 @@ import time
 
 from aiohttp import web
 
-from . import account, application, console, housekeeping, message
+from . import account, application, console, housekeeping, message, metrics, rewrap
 from .application import checkpoints
 from .application.audit import AUDIT, AuditLog
 from .door import door, tell_nothing
@@ -41,7 +41,7 @@ def create_app(
             yield
 
     app = web.Application(
-        middlewares=[door],
+        middlewares=[metrics.measure, door] if settings.metrics else [door],
         client_max_size=LARGE_BODY_SIZE,
     )
     app[SETTINGS] = settings
@@ -59,9 +59,11 @@ def create_app(
         (
             open_database,
             checkpoints.context,
+            metrics.context,
             message.context,
             account.context,
             application.context,
+            rewrap.context,
             console.context,
             housekeeping.context,
         )

@@ -2,12 +2,14 @@
 
 from typing import Final
 
-from . import account, admin, application, health, message
+from . import account, admin, application, health, message, rewrap
 
 ROUTES: Final = (
     *account.ROUTES,  # 7.1, 7.2: users; 6.4: gateways
     *application.ROUTES,  # 7.3 to 7.5: devices
     *message.ROUTES,  # 7.7: messages
     *health.ROUTES,
+    *metrics.ROUTES,
     *admin.ROUTES,
+    *rewrap.ROUTES,
 )

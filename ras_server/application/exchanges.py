@@ -113,6 +113,15 @@ class Exchanges:
         self._exchanges: dict[str, Exchange] = {}
         self._timers: dict[str, asyncio.TimerHandle] = {}
 
+    @property
+    def under_way(self) -> frozenset[str]:
+        """Return the ids of the exchanges that have begun and not ended."""
+        return frozenset(
+            exchange.id
+            for exchange in self._exchanges.values()
+            if exchange.began and exchange.result is None
+        )
+
     async def open(
         self,
         lock: Lock,

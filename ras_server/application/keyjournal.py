@@ -4,13 +4,44 @@ A key stands in it before the frame leaves that makes a lock use it. So a lock t
 after the last backup, or whose removal was never confirmed, can still be reached.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
 import os
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 import orjson
 
+from igrs_codec.bsld.keys import device_id_from_text
+
+from ..vault import VaultError
+from .custody import Custody
+
 FILE: Final = "keys.journal"
+_WRITE: Final = os.O_WRONLY | os.O_CREAT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A key of a lock, sealed for its row, and when it was about to be used (Unix time)."""
+
+    device_id: str
+    gen: int
+    key_id: str
+    k_d: bytes = field(repr=False)
+    ts: int
+
+    @classmethod
+    def from_line(cls, line: bytes) -> Self:
+        """Read a line, or raise ValueError."""
+        fields = orjson.loads(line)
+        return cls(**fields | {"k_d": bytes.fromhex(fields["k_d"])})
+
+    def to_line(self) -> bytes:
+        """Return the line."""
+        fields = asdict(self) | {"k_d": self.k_d.hex()}
+        return orjson.dumps(fields, option=orjson.OPT_APPEND_NEWLINE)
 
 
 class KeyJournal:
@@ -20,15 +51,51 @@ class KeyJournal:
         """Use a file, which is created with the first key (mode 0600)."""
         self._path = path
 
-    def append(self, *, device_id: str, gen: int, key_id: str, sealed: bytes, ts: int) -> None:
+    def append(self, entry: Entry) -> None:
         """Write a sealed key, and return when it is on the disk."""
-        line = orjson.dumps(
-            {"device_id": device_id, "gen": gen, "key_id": key_id, "k_d": sealed.hex(), "ts": ts},
-            option=orjson.OPT_APPEND_NEWLINE,
-        )
-        descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        with _opened(self._path, _WRITE | os.O_APPEND) as descriptor:
+            os.write(descriptor, entry.to_line())
+
+    def entries(self) -> Iterator[Entry]:
+        """Yield what was written, the oldest first; a line that broke off is passed over."""
         try:
-            os.write(descriptor, line)
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+            lines = self._path.read_bytes().splitlines()
+        except FileNotFoundError:
+            return
+        for line in lines:
+            try:
+                yield Entry.from_line(line)
+            except ValueError, TypeError, KeyError:
+                continue
+
+    def reseal(self, custody: Custody) -> None:
+        """Seal every key anew: the master key was rotated."""
+        lines = b"".join(_resealed(entry, custody).to_line() for entry in self.entries())
+        if not lines:
+            return
+        new = self._path.with_suffix(".new")
+        with _opened(new, _WRITE | os.O_TRUNC) as descriptor:
+            os.write(descriptor, lines)
+        new.replace(self._path)
+        with _opened(self._path.parent, os.O_RDONLY):
+            pass
+
+
+def _resealed(entry: Entry, custody: Custody) -> Entry:
+    device = device_id_from_text(entry.device_id)
+    try:
+        key = custody.open_key(device, entry.gen, entry.key_id, entry.k_d)
+    except VaultError:  # of a master key that is gone
+        return entry
+    return replace(entry, k_d=custody.seal_key(key, entry.key_id))
+
+
+@contextmanager
+def _opened(path: Path, flags: int) -> Iterator[int]:
+    """Open a file or folder (0600) inside the context; it is on the disk afterwards."""
+    descriptor = os.open(path, flags, 0o600)
+    try:
+        yield descriptor
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -21,7 +21,7 @@ from .agenda import Plan, current_key, issue
 from .answers import NEW_CODE_KEY
 from .audit import AuditLog
 from .custody import CodeKey, Custody, DeviceKey, KeyPair
-from .keyjournal import KeyJournal
+from .keyjournal import Entry, KeyJournal
 from .ownership import Phase, State, Step, advance, recovered
 
 _NODE: Final = 1
@@ -86,7 +86,7 @@ class Locks:
         self.audit = audit
         self.random = random
         self.new_id = new_id
-        self._journal = journal
+        self.journal = journal
         self._clock = clock
         self._locks: dict[str, Lock] = {}
         self._tid = int.from_bytes(random(2))
@@ -126,6 +126,12 @@ class Locks:
             device = Device(device_id=device_id, state=State.KNOWN, created=self.now)
             lock = self._locks[device_id] = Lock(Record(device=device), stored=False)
         return lock
+
+    def reload_sealed(self) -> None:
+        """Read the records again: their values were sealed anew."""
+        for lock in self._locks.values():
+            if lock.stored is not None and (fresh := store.load(self.db, lock.id)) is not None:
+                lock.record = lock.stored = fresh
 
     def save(self, lock: Lock, record: Record) -> None:
         """Store what has changed, in one transaction; nothing is sent before."""
@@ -240,8 +246,8 @@ class Locks:
 
     def _write_journal(self, lock: Lock, key: StoredKey, now: int) -> None:
         if key.k_d is not None:
-            self._journal.append(
-                device_id=lock.id, gen=key.gen, key_id=key.key_id, sealed=key.k_d, ts=now
+            self.journal.append(
+                Entry(device_id=lock.id, gen=key.gen, key_id=key.key_id, k_d=key.k_d, ts=now)
             )
 
     def store_rotation(self, lock: Lock) -> StoredKey:
