@@ -54,6 +54,7 @@ def _serve(asked: Arguments) -> int:
     # The help and wrong options answer at once, without loading the server.
     from . import logs  # noqa: PLC0415
     from .account.delivery import delivery  # noqa: PLC0415
+    from .metrics import available  # noqa: PLC0415
     from .serve import serve  # noqa: PLC0415
     from .tls import server_context  # noqa: PLC0415
 
@@ -61,6 +62,7 @@ def _serve(asked: Arguments) -> int:
         asked.folder,
         server_context,
         delivery,
+        available,
         host=asked.host,
         port=asked.port,
         delivery=asked.delivery,

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from .application.locks import LOCKS
 from .errors import Code, RasError
 from .keys import DATABASE, SERVER_ID, SETTINGS
 from .principal import public
@@ -25,6 +26,7 @@ async def readyz(request: web.Request) -> web.Response:
     """Tell whether the server can do its work."""
     if request.app[DATABASE].failure is not None:
         raise RasError(Code.NOT_READY, "The database could not be written")
+    _ = request.app[LOCKS].now  # raises if the own clock is in doubt
     return answer(request)
 
 

@@ -20,6 +20,7 @@ SETTINGS_FILE: Final = "ras.toml"
 SOCKET_FILE: Final = "ras.sock"
 
 
+TOKEN_SIZE: Final = 16  # characters, at least
 _ENVIRONMENT: Final = "RAS_"
 _NO_SETTINGS: Final = frozenset({"RAS_FOLDER", "RAS_PASSPHRASE"})
 """Variables that belong to the commands."""
@@ -46,7 +47,8 @@ class Settings:
     verification codes reach a person: `console`, `file:<path>`, `smtp`, `webhook`, or several with
     commas. `smtp_security` is `starttls`, `tls` or, on this machine, `none`. `cert` and `key`
     are PEM files; without them the server listens on loopback addresses only. `console` are the
-    pages for people. `limits` is switched off by a benchmark.
+    pages for people. `limits` is switched off by a benchmark. `metrics` opens
+    /metrics to this machine or, with `metrics_token`, to who shows that.
     """
 
     folder: Path
@@ -69,6 +71,8 @@ class Settings:
     announce: bool = True
     console: bool = True
     limits: bool = True
+    metrics: bool = False
+    metrics_token: str = field(default="", repr=False)
 
     @classmethod
     def load(
@@ -117,6 +121,8 @@ class Settings:
             yield f"port must be 0 to 65535, not {self.port}"
         if self.url and not self.url.startswith(("https://", "http://")):
             yield f"url must begin with https:// (or http://), not {self.url!r}"
+        if self.metrics_token and len(self.metrics_token) < TOKEN_SIZE:
+            yield f"metrics_token must have at least {TOKEN_SIZE} characters"
 
     def create(self) -> None:
         """Make the folder (0700) with the settings file and a new key file (0400)."""

@@ -20,6 +20,9 @@ _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 _UNUSUAL: Final = re.compile(rb"\\(?:[bfnrt]|u00)|\x7f")
 """What the text of a body holds if there can be a control character in it."""
 
+CODE: Final = web.ResponseKey("code", Code)
+"""The code of a refusal, for the metrics."""
+
 JSON: Final = {
     "Content-Type": "application/json",
     "Cache-Control": "no-store",
@@ -67,6 +70,7 @@ def answer(
 def refusal(request: web.Request, err: RasError) -> web.Response:
     """Return the answer of an error."""
     response = _respond(request, err.code, err.message, err.data, err.http)
+    response[CODE] = err.code
     if err.retry_after is not None:
         response.headers["Retry-After"] = str(err.retry_after)
     return response

@@ -85,6 +85,8 @@ class AuditLog:
         self._clock = clock
         self._node = node
         self.head = self._load()
+        self.listeners: list[Callable[[dict[str, Any]], None]] = []
+        """Are told of each entry; one made inside a transaction may still be rolled back."""
 
     def append(
         self,
@@ -102,21 +104,22 @@ class AuditLog:
         ts = int(self._clock())
         while True:
             n = self.head.n + 1
-            entry = canonical(
-                {
-                    "action": action,
-                    "actor": actor,
-                    "detail": detail or {},
-                    "n": n,
-                    "node": self._node,
-                    "object": object_,
-                    "result": result,
-                    "ts": ts,
-                }
-            )
+            fields = {
+                "action": action,
+                "actor": actor,
+                "detail": detail or {},
+                "n": n,
+                "node": self._node,
+                "object": object_,
+                "result": result,
+                "ts": ts,
+            }
+            entry = canonical(fields)
             row = AuditRow(n, entry.decode(), chained(self.head.hash, entry))
             if store.add(self._db, row):
                 self.head = Head(n, row.hash, ts)
+                for listen in self.listeners:
+                    listen(fields)
                 return n
             self.head = self._load()
 

@@ -24,7 +24,7 @@ from ..errors import OperatorError
 from ..keys import CLOCK, DATABASE, SERVER_ID, SETTINGS
 from ..settings import create_file
 from ..store import audit as store
-from .audit import AUDIT, Head, canonical
+from .audit import Head, canonical
 
 FILE: Final = "audit.checkpoints"
 KEY_FILE: Final = "audit.key"
@@ -178,8 +178,9 @@ async def context(app: web.Application) -> AsyncIterator[None]:
 
 async def take(app: web.Application) -> None:
     """Sign the head, once it is on the disk, unless the last checkpoint covers it."""
-    head, checkpoints = app[AUDIT].head, app[CHECKPOINTS]
-    if head.n and (checkpoints.last is None or checkpoints.last.n != head.n):
+    newest, checkpoints = store.last(app[DATABASE]), app[CHECKPOINTS]
+    if newest and (checkpoints.last is None or checkpoints.last.n != newest.n):
         await app[DATABASE].flush()
-        checkpoint = checkpoints.sign(head, int(app[CLOCK]()))
+        now = int(app[CLOCK]())
+        checkpoint = checkpoints.sign(Head(newest.n, newest.hash, now), now)
         await asyncio.to_thread(checkpoints.keep, checkpoint)

@@ -109,6 +109,10 @@ class Push:
             raise RasError(Code.NOT_SUPPORTED, "Nobody takes this kind of message")
         await handler(envelope, sender)
 
+    def __len__(self) -> int:
+        """Return the number of connections."""
+        return sum(map(len, self._connections.values()))
+
     def online(self, address: str) -> bool:
         """Tell whether a receiver is connected."""
         return address in self._connections

@@ -159,6 +159,11 @@ class Database:
         ):
             source.backup(target, pages=1024)
 
+    @property
+    def log_size(self) -> int:
+        """Return the size of the write-ahead log in bytes."""
+        return 0 if self._log is None else os.fstat(self._log).st_size
+
     def on_failure(self, callback: Callable[[], None]) -> None:
         """Call back when the database takes no more."""
         self._on_failure.append(callback)

@@ -151,21 +151,26 @@ async def test_audit(owner: Client, client: Client, home: Gateway, door: Door) -
 @pytest.mark.parametrize(
     "fields",
     [
-        pytest.param({"uses": {"max": 3}}, id="uses"),
-        pytest.param({"pin": "1234"}, id="pin"),
-        pytest.param({"geofence": {"policy": "deny"}}, id="geofence"),
-        pytest.param({"valid": {"weekdays": [1]}}, id="weekdays"),
-        pytest.param({"valid": {"times": [["08:00", "17:30"]]}}, id="times"),
-        pytest.param({"subject": {"kind": "link", "name": "Plumber"}}, id="link"),
-        pytest.param({"rights": ["owner"]}, id="owner"),
-        pytest.param({"rights": []}, id="no right"),
+        pytest.param({"uses": {"max": 0}}, id="no use"),
+        pytest.param({"pin": "123"}, id="short pin"),
+        pytest.param({"pin": "12a4"}, id="pin of letters"),
+        pytest.param({"geofence": {"policy": "ask"}}, id="policy"),
+        pytest.param({"valid": {"weekdays": [0]}}, id="weekday"),
+        pytest.param({"valid": {"weekdays": []}}, id="no weekday"),
+        pytest.param({"valid": {"times": [["18:00", "08:00"]]}}, id="over midnight"),
+        pytest.param({"valid": {"times": [["08:00"]]}}, id="half a window"),
+        pytest.param({"valid": {"times": [["8:00", "9:00"]]}}, id="time"),
+        pytest.param({"valid": {"times": [["08:00", "24:01"]]}}, id="after midnight"),
+        pytest.param({"valid": {"tz": "Moon/Base"}}, id="zone"),
+        pytest.param({"valid": {"tz": "../../etc/passwd"}}, id="path"),
         pytest.param({"valid": {"until": 1}}, id="past"),
+        pytest.param({"subject": {"kind": "link"}}, id="nameless link"),
     ],
 )
 async def test_grant_limits(
     owner: Client, home: Gateway, door: Door, fields: dict[str, Any]
 ) -> None:
-    """A limit that this server does not know is refused: ignored, it would widen the grant."""
+    """A limit that makes no sense is refused: ignored, it would widen the grant."""
     assert home
 
     answer = await grant(owner, door, "guest@example.org", **fields)
