@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from . import account, admin, application, health, message, rewrap
+from . import account, admin, application, health, message, metrics, rewrap
 
 ROUTES: Final = (
     *account.ROUTES,  # 7.1, 7.2: users; 6.4: gateways
