@@ -1,6 +1,6 @@
 """Devices, their keys and everything that is done with them: DDMS and SCS (clauses 7.3 to 7.5)."""
 
-from asyncio import Lock
+from asyncio import Lock, gather
 from collections.abc import AsyncIterator
 from functools import partial
 from typing import Final
@@ -12,14 +12,19 @@ from ..message.push import PUSH
 from . import (
     audits,
     bridge,
+    codes,
+    configuration,
     devices,
+    discovery,
     grants,
     imports,
     lifecycle,
     locklog,
     operations,
     pending,
-    sightings,
+    people,
+    rows,
+    sites,
     tickets,
     witnesses,
 )
@@ -27,22 +32,30 @@ from .access import GATEWAYS
 from .audit import AUDIT
 from .audits import TURN
 from .custody import Custody
+from .errand import ERRANDS, take_response
+from .evidence import CONFIRMATIONS, POSITIONS, Confirmations, Positions
 from .exchanges import EXCHANGES, Exchanges
 from .keyjournal import FILE, KeyJournal
 from .locks import LOCKS, Locks
-from .operations import ERRANDS, take_response
+from .permits import TOLD
+from .progress import end_abandoned
 from .reports import take_report
 from .sightings import SIGHTINGS, Sightings
 
 ROUTES: Final = (
     *tickets.ROUTES,  # first: the router tries one after the other, and this one has to be fast
-    *sightings.ROUTES,
+    *discovery.ROUTES,
     *devices.ROUTES,
+    *rows.ROUTES,
+    *configuration.ROUTES,
     *lifecycle.ROUTES,
     *bridge.ROUTES,
     *pending.ROUTES,
     *operations.ROUTES,
+    *codes.ROUTES,
     *grants.ROUTES,
+    *sites.ROUTES,
+    *people.ROUTES,
     *locklog.ROUTES,
     *audits.ROUTES,
     *witnesses.ROUTES,
@@ -66,11 +79,17 @@ async def context(app: web.Application) -> AsyncIterator[None]:
     app[SIGHTINGS] = Sightings()
     app[GATEWAYS] = {}
     app[TURN] = Lock()
+    app[POSITIONS] = Positions()
+    app[CONFIRMATIONS] = Confirmations(partial(new_id, app))
+    app[TOLD] = {}
     app[ERRANDS] = {}
     app[PUSH].on(2, partial(take_response, app))
     for mi in (3, 4, 9, 10):
         app[PUSH].on(mi, partial(take_report, app))
+    end_abandoned(app)
     yield
-    for _, task in app[ERRANDS].values():
+    tasks = [task for _, task in app[ERRANDS].values()]
+    for task in tasks:
         task.cancel()
     app[EXCHANGES].close()
+    await gather(*tasks, return_exceptions=True)

@@ -1,4 +1,4 @@
-"""From a request to a lock, a person's standing at it, and the verdict on a wish."""
+"""From a request to a lock, a person's standing at it, and the gateway he asks through."""
 
 from typing import Final
 
@@ -11,12 +11,14 @@ from .. import fields
 from ..errors import Code, RasError
 from ..keys import DATABASE, PRINCIPAL
 from ..principal import Kind, Principal
-from ..store import gateways, grants
+from ..store import gateways, grants, sites
 from ..store.gateways import Gateway
-from .audit import AUDIT
-from .decision import Standing, Wish, decide, is_live
+from ..store.grants import Grant
+from .decision import Standing, is_live
+from .geofence import Policy
 from .locks import LOCKS, Lock
 from .ownership import OWNED
+from .schedule import loads
 
 
 def device_id(request: web.Request) -> str:
@@ -36,15 +38,26 @@ def standings(app: web.Application, lock: Lock, user_id: str) -> tuple[Standing,
     if lock.device.owner == user_id:
         return (Standing(uid=lock.device.uid, rights=ALL_RIGHTS),)
     return tuple(
-        Standing(
-            uid=grant.uid,
-            rights=Right(grant.rights),
-            grant_id=grant.grant_id,
-            start=grant.start,
-            end=grant.until,
-            revoked=grant.revoked is not None,
-        )
-        for grant in grants.of_person(app[DATABASE], lock.id, user_id)
+        standing_of(app, grant) for grant in grants.of_person(app[DATABASE], lock.id, user_id)
+    )
+
+
+def standing_of(app: web.Application, grant: Grant) -> Standing:
+    """Return how the holder of a grant stands to its lock."""
+    return Standing(
+        uid=grant.uid,
+        rights=Right(grant.rights),
+        grant_id=grant.grant_id,
+        start=grant.start,
+        end=grant.until,
+        revoked=grant.revoked is not None,
+        member=bool(grant.member),
+        met=bool(grant.met),
+        schedule=loads(grant.schedule),
+        policy=None if grant.policy is None else Policy(grant.policy),
+        pin=grant.pin,
+        pin_waits=app[LOCKS].now < grant.pin_until,
+        uses_left=None if grant.uses_max is None else max(0, grant.uses_max - grant.uses_spent),
     )
 
 
@@ -57,7 +70,15 @@ def visible_lock(request: web.Request) -> tuple[Lock, tuple[Standing, ...]]:
     found = standings(app, lock, principal.user_id)
     if not found:
         raise RasError(Code.DEVICE_UNKNOWN, "This device is not known")
+    meet(app, found)
     return lock, found
+
+
+def meet(app: web.Application, found: tuple[Standing, ...]) -> None:
+    """Note that the holder of grants was here: from now on the owner may know who he is."""
+    for standing in found:
+        if not standing.met:
+            grants.meet(app[DATABASE], standing.grant_id)
 
 
 def live_lock(request: web.Request) -> tuple[Lock, Standing]:
@@ -78,21 +99,6 @@ def own_lock(request: web.Request) -> Lock:
     return lock
 
 
-def allowed(request: web.Request, lock: Lock, found: tuple[Standing, ...], wish: Wish) -> Standing:
-    """Return the standing that allows a wish, or write the refusal to the audit and raise it."""
-    verdict, standing = decide(found, wish, request.app[LOCKS].now)
-    request.app[AUDIT].append(
-        f"access.{wish.command}",
-        request[PRINCIPAL].address,
-        lock.address,
-        result=verdict,
-        detail={"grant": standing.grant_id} if standing and standing.grant_id else {},
-    )
-    if verdict is not Code.OK or standing is None:
-        raise RasError(verdict, "The decision is no")
-    return standing
-
-
 def own_gateway(request: web.Request, gateway_id: str) -> Gateway:
     """Return the gateway that the caller is or has, or raise 3001."""
     principal: Principal = request[PRINCIPAL]
@@ -108,6 +114,13 @@ def own_gateway(request: web.Request, gateway_id: str) -> Gateway:
         raise RasError(Code.NOT_PERMITTED, "This is not a gateway of the caller")
     known[gateway_id] = gateway
     return gateway
+
+
+def in_household(app: web.Application, lock: Lock, gateway: Gateway) -> bool:
+    """Return whether a gateway is the owner's, or one that he counts as his household's."""
+    if gateway.user_id == lock.device.owner:
+        return True
+    return sites.is_gateway_of(app[DATABASE], lock.id, gateway.gateway_id)
 
 
 GATEWAYS: Final[web.AppKey[dict[str, Gateway]]] = web.AppKey("gateways")

@@ -1,5 +1,6 @@
 """What a gateway asks while it is connected to a lock (Fig. 5; project profile, section 5.1)."""
 
+from dataclasses import replace
 from typing import Any, Final
 
 from aiohttp import web
@@ -7,19 +8,22 @@ import probatio
 
 from .. import fields
 from ..errors import Code, RasError
-from ..keys import MID, PRINCIPAL
+from ..keys import MID, PRINCIPAL, new_id
 from ..principal import Kind, allow
 from ..web import answer, body, schema
-from .access import allowed, own_gateway, visible_lock
+from .access import own_gateway, visible_lock
 from .agenda import current_key, pending_key
-from .decision import Standing, Wish
+from .decision import OPENING, Wish, is_timely
 from .delivery import deliver
-from .exchanges import EXCHANGES, Exchange, Start
+from .errand import relayed
+from .evidence import EVIDENCE
+from .exchanges import EXCHANGES, LIFE, Exchange, Start
 from .flows import Flow, Link, Reply, result, set_time
 from .lifecycle import HELLO, hello_of
 from .locks import LOCKS, Lock
-from .operations import relayed
 from .ownership import State
+from .permits import Caller, Permit, allowed, caller_of
+from .progress import Progress
 from .registration import remove as removal
 from .relay import Deed, relay
 from .tickets import may_commit
@@ -36,6 +40,7 @@ _LINK: Final = schema(_OPENING)
 _RELAY: Final = schema(
     {
         **_OPENING,
+        **EVIDENCE,
         probatio.Optional("mode", default="relay"): "relay",
         probatio.Required("do"): probatio.All(
             [
@@ -67,26 +72,92 @@ _STEP: Final = schema(
 @allow(Kind.USER, Kind.GATEWAY)
 async def exchange(request: web.Request) -> web.Response:
     """Do something at a lock under a ticket that stays here."""
-    asked = body(request, _RELAY)
+    app, asked = request.app, body(request, _RELAY)
     lock, found = visible_lock(request)
-    deeds, standing = [], None
-    for do in asked["do"]:
-        wish = Wish(command=do["cmd"], expires=do.get("expires"), relock=bool(do["relock_s"]))
-        standing = allowed(request, lock, found, wish)
-        deeds.append(Deed(command=do["cmd"], relock_s=do["relock_s"], first_record=do["from"]))
-    if standing is None:
-        raise RasError(Code.MALFORMED, "There is nothing to do", errors=[("/do", "empty")])
-    return await _begin(request, lock, asked, _relay(request, tuple(deeds), standing))
+    caller = caller_of(request, lock, found, asked.get("person"))
+    hello = hello_of(asked["hello"])
+    gateway = own_gateway(request, asked["gateway_id"])
+    deeds = tuple(
+        Deed(command=do["cmd"], relock_s=do["relock_s"], first_record=do["from"])
+        for do in asked["do"]
+    )
+    permits: list[Permit] = []
+    links: list[Link] = []
+    operation_id = new_id(app, "o")
+    try:
+        _decide(app, lock, caller, asked, permits, operation_id=operation_id)
+    except RasError as err:
+        _settle(permits, err.code, used=False)
+        raise
+    progress = Progress(
+        app,
+        permits[0],
+        operation_id=operation_id,
+        command="+".join(deed.command for deed in deeds),
+        expires=_end(permits, app[LOCKS].now),
+        mid=None,
+    )
 
-
-def _relay(request: web.Request, deeds: tuple[Deed, ...], standing: Standing) -> Start:
-    app, actor = request.app, request[PRINCIPAL].address
+    def sending() -> None:
+        _require_still(permits, app[LOCKS].now)
+        progress.to_lock(gateway.gateway_id)
 
     def start(link: Link) -> Flow[dict[str, Any]]:
-        outcome = yield from relay(app[LOCKS], link, standing, deeds)
-        return relayed(app, link.lock, outcome, actor=actor, gateway_id=link.gateway_id)
+        links.append(link)
+        progress.received(link.gateway_id)
+        outcome = yield from relay(app[LOCKS], link, permits[0].standing, deeds, sending=sending)
+        return relayed(app, permits[0], progress, outcome, gateway_id=link.gateway_id)
 
-    return start
+    def finish(outcome: dict[str, Any]) -> dict[str, Any]:
+        _settle(permits, Code(outcome["code"]), used=any(link.used for link in links))
+        progress.end(outcome)
+        return outcome | {"operation_id": operation_id}
+
+    try:
+        opened = await app[EXCHANGES].open(
+            lock, gateway_id=gateway.gateway_id, start=start, finish=finish
+        )
+    except RasError as err:
+        finish(result(err.code))
+        raise
+    return answer(request, app[EXCHANGES].begin(opened, hello))
+
+
+def _end(permits: list[Permit], now: int) -> int:
+    """Return when a session has to have begun (Unix time)."""
+    return min(permit.wish.expires or now + LIFE for permit in permits)
+
+
+def _require_still(permits: list[Permit], now: int) -> None:
+    """Raise what speaks against the wishes now: the packets are about to be made."""
+    for permit in permits:
+        if not is_timely(permit.wish, now):
+            raise RasError(Code.EXPIRED, "The command has expired")
+        permit.require_still()
+
+
+def _decide(
+    app: web.Application,
+    lock: Lock,
+    caller: Caller,
+    asked: dict[str, Any],
+    permits: list[Permit],
+    *,
+    operation_id: str,
+) -> None:
+    """Decide what a session is to do; what lets somebody in first, because it asks for most.
+
+    A session has one ticket: the standing that allows the first has to allow the others.
+    """
+    for do in sorted(asked["do"], key=lambda do: do["cmd"] not in OPENING):
+        wish = Wish(command=do["cmd"], expires=do.get("expires"), relock=bool(do["relock_s"]))
+        permits.append(allowed(app, lock, caller, wish, asked, operation=operation_id))
+        caller = replace(caller, standings=(permits[0].standing,))
+
+
+def _settle(permits: list[Permit], code: Code, *, used: bool) -> None:
+    for permit in permits:
+        permit.settle(code, used=used)
 
 
 @allow(Kind.USER, Kind.GATEWAY)

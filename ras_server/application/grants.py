@@ -1,5 +1,7 @@
 """Grants: the owner of a lock lets somebody in, and ends it (project profile, section 7.1)."""
 
+from dataclasses import replace
+from hashlib import sha256
 from typing import Any, Final
 
 from aiohttp import web
@@ -10,106 +12,100 @@ from igrs_codec.bsld.ticket import rights_from_names, rights_to_names
 
 from .. import fields
 from ..account.names import ACCOUNT, from_body
+from ..account.sessions import encode_token
 from ..errors import Code, RasError
 from ..idempotency import once
-from ..keys import DATABASE, PRINCIPAL, new_id
+from ..keys import DATABASE, PRINCIPAL, RANDOM, new_id
 from ..paging import Position, listing, page
 from ..principal import Kind, allow
 from ..store import accounts, grants as store
-from ..store.grants import Grant
+from ..store.grants import Grant, Use
 from ..web import answer, body, schema
 from .access import own_lock
-from .agenda import with_user, without_user
-from .audit import AUDIT
 from .decision import NAMES
-from .locks import LOCKS
-from .notices import REGISTRATION, ask_delivery, tell
+from .evidence import PIN, pin_of
+from .geofence import Policy
+from .granting import change as change_terms, end, give
+from .locks import LOCKS, Lock
+from .schedule import TIMES, WEEKDAYS, dumps, from_fields, loads, time_zone, to_fields
+
+LINK_SIZE: Final = 32  # bytes
 
 _TIME: Final = fields.integer(0, 0xFFFFFFFF)
 
-
-def _not_yet(_: object) -> object:
-    """Refuse a limit that this server does not know: to ignore it would widen the grant."""
-    raise probatio.Invalid("not supported by this server")
-
-
-_VALID: Final = probatio.Schema(
-    {
-        probatio.Optional("from"): probatio.Any(None, _TIME),
-        probatio.Optional("until"): probatio.Any(None, _TIME),
-        probatio.Optional("tz"): str,
-    }
+SUBJECT: Final = (
+    schema({probatio.Required("kind"): "user", probatio.Required("user_id"): fields.text(40)}),
+    schema({probatio.Required("kind"): "account", probatio.Required("account"): schema(ACCOUNT)}),
 )
-_CREATE: Final = schema(
-    {
-        probatio.Required("subject"): probatio.Any(
-            schema({probatio.Required("kind"): "user", probatio.Required("user_id"): str}),
-            schema(
-                {
-                    probatio.Required("kind"): "account",
-                    probatio.Required("account"): schema(ACCOUNT),
-                }
-            ),
-        ),
-        probatio.Required("rights"): probatio.All(
-            [probatio.In(NAMES)], probatio.Length(min=1, max=len(NAMES))
-        ),
-        probatio.Optional("valid", default=dict): _VALID,
-        probatio.Optional("uses"): _not_yet,
-        probatio.Optional("pin"): _not_yet,
-        probatio.Optional("geofence"): _not_yet,
-        probatio.Optional("notify", default=False): bool,
-    }
+"""The persons a body can name."""
+_LINK: Final = schema(
+    {probatio.Required("kind"): "link", probatio.Required("name"): fields.text(100)}
 )
+_TERMS: Final = {
+    probatio.Required("rights"): probatio.All(
+        [probatio.In(NAMES)], probatio.Length(min=1, max=len(NAMES))
+    ),
+    probatio.Optional("valid", default=dict): schema(
+        {
+            probatio.Optional("from"): probatio.Any(None, _TIME),
+            probatio.Optional("until"): probatio.Any(None, _TIME),
+            probatio.Optional("weekdays"): probatio.Any(None, WEEKDAYS),
+            probatio.Optional("times"): probatio.Any(None, TIMES),
+            probatio.Optional("tz"): probatio.Any(None, time_zone),
+        }
+    ),
+    probatio.Optional("uses", default=dict): schema(
+        {probatio.Optional("max"): probatio.Any(None, fields.integer(1, 100_000))}
+    ),
+    probatio.Optional("pin"): probatio.Any(None, PIN),
+    probatio.Optional("geofence"): probatio.Any(
+        None, schema({probatio.Required("policy"): probatio.In([each.value for each in Policy])})
+    ),
+    probatio.Optional("notify", default=False): bool,
+}
+_CREATE: Final = schema({probatio.Required("subject"): probatio.Any(*SUBJECT, _LINK), **_TERMS})
+_CHANGE: Final = schema({probatio.Required("rev"): fields.integer(1, 2**53), **_TERMS})
 
 
 @allow(Kind.USER, fresh=True)
-@once()
+@once(secret=True)
 async def create(request: web.Request) -> web.Response:
-    """Give a person rights at a lock."""
+    """Give a person rights at a lock; the token of a link is shown once."""
     app, lock, asked = request.app, own_lock(request), body(request, _CREATE)
-    now = app[LOCKS].now
-    user_id, account = _subject(request, asked["subject"])
-    rights = rights_from_names(asked["rights"])
-    start, until = asked["valid"].get("from"), asked["valid"].get("until")
-    if until is not None and until <= max(now, start or 0):
-        raise RasError(
-            Code.MALFORMED,
-            "The grant ends before it begins",
-            errors=[("/valid/until", "too early")],
-        )
-    grant_id, uid = new_id(app, "gr"), app[LOCKS].new_uid(lock)
+    subject, token = asked["subject"], ""
     grant = Grant(
-        grant_id=grant_id,
+        grant_id=new_id(app, "gr"),
         device_id=lock.id,
-        user_id=user_id,
-        account=account,
-        uid=uid,
-        rights=rights,
-        start=start,
-        until=until,
-        notify=int(asked["notify"]),
-        created=now,
+        user_id=None,
+        account=None,
+        uid=0,
+        rights=0,
+        start=None,
+        until=None,
+        notify=0,
+        created=app[LOCKS].now,
     )
-    record = with_user(lock.record, uid, rights, user_id=user_id, grant_id=grant_id)
-    with app[DATABASE].write():
-        store.add(app[DATABASE], grant)
-        app[AUDIT].append(
-            "grant.create",
-            request[PRINCIPAL].address,
-            lock.address,
-            detail={"grant": grant_id, "rights": rights_to_names(rights)},
-        )
-        app[LOCKS].save(lock, record)
-    ask_delivery(app, lock)
-    if user_id is not None:
-        tell(app, lock, [f"user:{user_id}"], REGISTRATION, {"op": "added"})
-    return answer(request, _json(app, grant), http=201)
+    if subject["kind"] == "link":
+        token = encode_token(app[RANDOM](LINK_SIZE))
+        grant = replace(grant, name=subject["name"], link=link_hash(token))
+    else:
+        user_id, account = person_of(app, subject)
+        grant = replace(grant, user_id=user_id, account=account)
+    grant = give(app, lock, _with_terms(app, grant, asked), request[PRINCIPAL].address)
+    shown = grant_json(app, grant)
+    if token:
+        shown["token"] = token
+    return answer(request, shown, http=201)
 
 
-def _subject(request: web.Request, subject: dict[str, Any]) -> tuple[str | None, str | None]:
+def link_hash(token: str) -> bytes:
+    """Return what is stored of a guest's token, 32 bytes."""
+    return sha256(token.encode()).digest()
+
+
+def person_of(app: web.Application, subject: dict[str, Any]) -> tuple[str | None, str | None]:
     """Return the user of a subject, or the account of a person who is not registered yet."""
-    database = request.app[DATABASE]
+    database = app[DATABASE]
     if subject["kind"] == "user":
         if accounts.user(database, subject["user_id"]) is None:
             raise RasError(Code.UNKNOWN, "There is no such user")
@@ -119,25 +115,44 @@ def _subject(request: web.Request, subject: dict[str, Any]) -> tuple[str | None,
     return (None if found is None else found.user_id), account.value
 
 
-def _json(app: web.Application, grant: Grant) -> dict[str, Any]:
+def _with_terms(app: web.Application, grant: Grant, asked: dict[str, Any]) -> Grant:
+    """Return a grant with the terms of a body; raise 4001 if it could never be used."""
+    start, until = asked["valid"].get("from"), asked["valid"].get("until")
+    if until is not None and until <= max(app[LOCKS].now, start or 0):
+        raise RasError(
+            Code.MALFORMED,
+            "The grant ends before it begins",
+            errors=[("/valid/until", "too early")],
+        )
+    pin, geofence = asked.get("pin"), asked.get("geofence")
+    return replace(
+        grant,
+        rights=rights_from_names(asked["rights"]),
+        start=start,
+        until=until,
+        notify=int(asked["notify"]),
+        schedule=dumps(from_fields(asked["valid"])),
+        policy=None if geofence is None else geofence["policy"],
+        pin=None if pin is None else pin_of(app, grant.grant_id, pin),
+        uses_max=asked["uses"].get("max"),
+    )
+
+
+def grant_json(app: web.Application, grant: Grant) -> dict[str, Any]:
     """Return a grant; a person who was named by his account is shown by it."""
-    if grant.account is not None:
-        kind = "phone" if grant.account.startswith("+") else "email"
-        subject: dict[str, Any] = {
-            "kind": "account",
-            "account": {"type": kind, "value": grant.account},
-        }
-    else:
-        subject = {"kind": "user", "user_id": grant.user_id}
     lock = app[LOCKS].get(grant.device_id)
     users = () if lock is None else lock.record.users
     return {
         "grant_id": grant.grant_id,
         "device_id": grant.device_id,
-        "subject": subject,
+        "subject": _subject_json(grant),
         "rights": rights_to_names(Right(grant.rights)),
-        "valid": {"from": grant.start, "until": grant.until},
+        "valid": {"from": grant.start, "until": grant.until, **to_fields(loads(grant.schedule))},
+        "uses": {"max": grant.uses_max, "spent": grant.uses_spent},
+        "pin": grant.pin is not None,
+        "geofence": None if grant.policy is None else {"policy": grant.policy},
         "notify": bool(grant.notify),
+        "household": grant.person_id,
         "revoked": grant.revoked,
         "synced": all(user.synced for user in users if user.uid == grant.uid),
         "created": grant.created,
@@ -145,12 +160,25 @@ def _json(app: web.Application, grant: Grant) -> dict[str, Any]:
     }
 
 
+def _subject_json(grant: Grant) -> dict[str, Any]:
+    if grant.link is not None:
+        return {"kind": "link", "name": grant.name}
+    if grant.account is None:
+        return {"kind": "user", "user_id": grant.user_id}
+    return {"kind": "account", "account": account_json(grant.account)}
+
+
+def account_json(account: str) -> dict[str, str]:
+    """Return the name of an account with its type."""
+    return {"type": "phone" if account.startswith("+") else "email", "value": account}
+
+
 @allow(Kind.USER)
 async def show_all(request: web.Request) -> web.Response:
     """List the grants of a lock."""
     lock, asked = own_lock(request), page(request)
     found = store.of_device(request.app[DATABASE], lock.id, asked.after, asked.limit + 1)
-    return listing(request, asked, found, _position, lambda grant: _json(request.app, grant))
+    return listing(request, asked, found, _position, lambda grant: grant_json(request.app, grant))
 
 
 def _position(grant: Grant) -> Position:
@@ -160,29 +188,52 @@ def _position(grant: Grant) -> Position:
 @allow(Kind.USER)
 async def show(request: web.Request) -> web.Response:
     """Show a grant to the owner of its lock, and to its holder."""
-    return answer(request, _json(request.app, _grant(request, holder=True)))
+    return answer(request, grant_json(request.app, _grant(request, holder=True)[0]))
+
+
+@allow(Kind.USER, fresh=True)
+@once()
+async def change(request: web.Request) -> web.Response:
+    """Change the terms of a grant; what is not sent is no longer a limit."""
+    app, asked = request.app, body(request, _CHANGE)
+    grant, lock = _grant(request, holder=False)
+    if grant.revoked is not None or grant.person_id is not None:
+        raise RasError(Code.EXPIRED, "The grant is revoked, or belongs to the household")
+    if asked["rev"] != grant.rev:
+        raise RasError(Code.CHANGED, "The grant was changed in the meantime")
+    after = _with_terms(app, grant, asked)
+    return answer(
+        request, grant_json(app, change_terms(app, lock, grant, after, request[PRINCIPAL].address))
+    )
 
 
 @allow(Kind.USER, fresh=True)
 async def revoke(request: web.Request) -> web.Response:
     """End a grant here and now, and have its row deleted at the lock."""
-    app, grant = request.app, _grant(request, holder=False)
-    lock = app[LOCKS].get(grant.device_id)
-    if lock is not None and store.revoke(app[DATABASE], grant.grant_id, app[LOCKS].now):
-        app[LOCKS].save(lock, without_user(lock.record, grant.uid))
-        app[AUDIT].append(
-            "grant.revoke",
-            request[PRINCIPAL].address,
-            lock.address,
-            detail={"grant": grant.grant_id},
-        )
-        ask_delivery(app, lock)
-        if grant.user_id is not None:
-            tell(app, lock, [f"user:{grant.user_id}"], REGISTRATION, {"op": "removed"})
+    grant, lock = _grant(request, holder=False)
+    end(request.app, lock, grant, request[PRINCIPAL].address)
     return answer(request)
 
 
-def _grant(request: web.Request, *, holder: bool) -> Grant:
+@allow(Kind.USER)
+async def show_uses(request: web.Request) -> web.Response:
+    """List the uses of a grant: when, what for, how it ended, whether it counts."""
+    grant, _ = _grant(request, holder=True)
+    asked = page(request)
+    found = store.uses(request.app[DATABASE], grant.grant_id, asked.after, asked.limit + 1)
+    return listing(request, asked, found, lambda use: (use.at, use.use_id), _use_json)
+
+
+def _use_json(use: Use) -> dict[str, Any]:
+    return {
+        "at": use.at,
+        "cmd": use.command,
+        "result": use.result,
+        "counts": not use.returned,
+    }
+
+
+def _grant(request: web.Request, *, holder: bool) -> tuple[Grant, Lock]:
     """Return the grant of the path for the owner of its lock, or its holder; else raise 4005."""
     database, user_id = request.app[DATABASE], request[PRINCIPAL].user_id
     grant = store.get(database, request.match_info["grant_id"])
@@ -193,12 +244,14 @@ def _grant(request: web.Request, *, holder: bool) -> Grant:
         holder and store.is_of(database, grant.grant_id, user_id)
     ):
         raise RasError(Code.UNKNOWN, "There is no such grant")
-    return grant
+    return grant, lock
 
 
 ROUTES: Final = (
     web.get("/v1/devices/{device_id}/grants", show_all),
     web.post("/v1/devices/{device_id}/grants", create),
     web.get("/v1/grants/{grant_id}", show),
+    web.put("/v1/grants/{grant_id}", change),
     web.delete("/v1/grants/{grant_id}", revoke),
+    web.get("/v1/grants/{grant_id}/uses", show_uses),
 )

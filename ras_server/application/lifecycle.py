@@ -23,6 +23,7 @@ from .access import device_id, own_gateway, own_lock, standings
 from .agenda import SCHEDULE
 from .audit import AUDIT
 from .custody import LabelKey
+from .decision import Terms
 from .devices import NAME, device_json
 from .exchanges import EXCHANGES
 from .flows import Flow, Link
@@ -173,7 +174,15 @@ def _registered(
         return outcome
     tell_registration(app, lock, "added")
     (standing,) = standings(app, lock, gateway.user_id)
-    secrets = hand_out(app, lock, standing, gateway, rights=list(RIGHTS), ttl=LONGEST[gateway.kind])
+    secrets = hand_out(
+        app,
+        lock,
+        standing,
+        gateway,
+        terms=Terms(Code.OK, standing.rights, None),
+        rights=list(RIGHTS),
+        ttl=LONGEST[gateway.kind],
+    )
     return {**outcome, "device": device_json(app, lock, owner=True), **secrets}
 
 

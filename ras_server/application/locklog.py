@@ -9,11 +9,12 @@ from .. import fields
 from ..errors import Code, RasError
 from ..keys import DATABASE
 from ..principal import Kind, allow
-from ..store import accounts, records as store
+from ..store import accounts, grants, records as store
 from ..store.records import LockRecord
 from ..web import answer, body, large_body, schema
-from .access import live_lock, own_gateway
+from .access import in_household, live_lock, own_gateway
 from .audit import AUDIT
+from .codes import note_used
 from .locks import LOCKS, Lock
 from .notices import EVENT, household, tell
 from .witnesses import operation_of
@@ -53,9 +54,9 @@ _UPLOAD: Final = schema(
 async def upload(request: web.Request) -> web.Response:
     """Store the records that a gateway read; only a household's gateway is believed."""
     app, asked = request.app, body(request, _UPLOAD)
-    lock, standing = live_lock(request)
+    lock, _ = live_lock(request)
     gateway = own_gateway(request, asked["gateway_id"])
-    if not standing.is_owner:
+    if not in_household(app, lock, gateway):
         raise RasError(Code.NOT_PERMITTED, "Only gateways of the household upload records")
     with app[DATABASE].write():
         return answer(request, _store(app, lock, gateway.gateway_id, asked["records"]))
@@ -115,6 +116,7 @@ def _keep(app: web.Application, lock: Lock, record: LockRecord, variant: int) ->
         lock.address,
         detail=detail,
     )
+    note_used(app, lock, record)
     body_ = {
         "record": record.number,
         "uid": record.uid,
@@ -140,10 +142,9 @@ def extended(number: int, newest: int | None) -> int:
 
 def name_of(app: web.Application, lock: Lock, uid: int) -> str | None:
     """Return the display name of the person behind a user account ID."""
-    row = next((user for user in lock.record.users if user.uid == uid), None)
-    if row is None or row.user_id is None:
-        return None
-    person = accounts.user(app[DATABASE], row.user_id)
+    database, owner = app[DATABASE], lock.device.owner
+    user_id = owner if uid == lock.device.uid else grants.holder(database, lock.id, uid)
+    person = None if user_id is None else accounts.user(database, user_id)
     return None if person is None else person.display_name
 
 

@@ -7,7 +7,7 @@ import orjson
 
 from ..keys import DATABASE, SETTINGS
 from ..message.push import PUSH
-from ..store import gateways, grants
+from ..store import gateways, grants, sites
 from .locks import LOCKS, Lock
 from .sightings import route
 
@@ -27,11 +27,20 @@ def server_address(app: web.Application) -> str:
 
 
 def household(app: web.Application, lock: Lock) -> list[str]:
-    """Return the addresses of the owner and of his gateways."""
+    """Return the addresses of the owner and of the household's gateways."""
     if (owner := lock.device.owner) is None:
         return []
-    found = gateways.of_user(app[DATABASE], owner, (-1, ""), _MOST)
-    return [f"user:{owner}", *(f"gw:{gateway.gateway_id}" for gateway in found)]
+    return [f"user:{owner}", *(f"gw:{each}" for each in household_gateways(app, lock))]
+
+
+def household_gateways(app: web.Application, lock: Lock) -> list[str]:
+    """Return the ids of the owner's gateways, and of those that he counts as his household's."""
+    if (owner := lock.device.owner) is None:
+        return []
+    own = [each.gateway_id for each in gateways.of_user(app[DATABASE], owner, (-1, ""), _MOST)]
+    site = sites.of_device(app[DATABASE], lock.id)
+    others = [] if site is None else sites.gateways(app[DATABASE], site.site_id)
+    return list(dict.fromkeys((*own, *others)))
 
 
 def followers(app: web.Application, lock: Lock) -> list[str]:
@@ -79,10 +88,15 @@ def show_state(
 def ask_delivery(app: web.Application, lock: Lock) -> None:
     """Ask the best connected gateway to deliver what the lock has to be told."""
     for gateway_id in route(app, lock, app[LOCKS].now)[:1]:
-        app[PUSH].publish(
-            lock.address,
-            CONTROL,
-            {"cmd": "deliver", "device_id": lock.id},
-            src=server_address(app),
-            via=f"gw:{gateway_id}",
-        )
+        ask_gateway(app, lock, gateway_id)
+
+
+def ask_gateway(app: web.Application, lock: Lock, gateway_id: str) -> None:
+    """Ask a gateway to deliver what the lock has to be told."""
+    app[PUSH].publish(
+        lock.address,
+        CONTROL,
+        {"cmd": "deliver", "device_id": lock.id},
+        src=server_address(app),
+        via=f"gw:{gateway_id}",
+    )

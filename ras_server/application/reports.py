@@ -9,6 +9,7 @@ from .. import fields
 from ..keys import DATABASE
 from ..principal import Kind, Principal
 from ..store import gateways
+from .access import in_household
 from .locks import LOCKS, Lock
 from .notices import STATUS, household, show_state, tell
 
@@ -88,6 +89,6 @@ def _lock_of(app: web.Application, envelope: dict[str, Any], principal: Principa
         return None
     lock = app[LOCKS].get(device_id)
     gateway = gateways.get(app[DATABASE], principal.gateway_id)
-    if lock is None or gateway is None or lock.device.owner != gateway.user_id:
+    if lock is None or gateway is None or not in_household(app, lock, gateway):
         return None
     return lock

@@ -23,14 +23,18 @@ from ..principal import Kind, allow
 from ..store import audit as audit_store
 from ..store.gateways import Gateway
 from ..web import answer, body, schema
-from .access import live_lock, own_gateway
+from .access import in_household, live_lock, own_gateway, visible_lock
 from .audit import AUDIT
-from .decision import Standing
+from .decision import Standing, Terms, ticket_terms
+from .evidence import PERSON
 from .locks import LOCKS, Lock, Locks
 from .ownership import Phase
+from .permits import Caller, caller_of, house_of
 
 LONGEST: Final = {"home_assistant": 86400, "device": 86400, "phone": 3600}
 """Seconds that a ticket lives at most, by kind of gateway."""
+LONGEST_OF_GUEST: Final = 900
+"""The same for who is neither the owner nor a member of the household."""
 RIGHTS: Final = ("lock", "unlock", "open", "log", "hold", "owner")
 
 _ISSUED: Final = frozenset({Phase.CURRENT, Phase.READY, Phase.SENT})
@@ -40,22 +44,44 @@ _ISSUE: Final = schema(
         probatio.Optional("rights", default=list(RIGHTS)): [probatio.In(RIGHTS)],
         probatio.Optional("ttl", default=86400): fields.integer(MIN_TTL, 64 * 86400),
         probatio.Optional("reason"): probatio.In(["absent", "expired", "epoch"]),
+        **PERSON,
     }
 )
 
 
 @allow(Kind.USER, Kind.GATEWAY)
 async def issue(request: web.Request) -> web.Response:
-    """Issue tickets for a gateway: one for each generation the lock may have now."""
-    lock, standing = live_lock(request)
+    """Issue tickets for a gateway: one for each generation the lock may have now.
+
+    A gateway of the household asks for each person it acts for: what the person may do is decided
+    here, and holds without the server until the ticket ends.
+    """
+    lock, found = visible_lock(request)
     asked = body(request, _ISSUE)
     gateway = own_gateway(request, asked["gateway_id"])
+    caller = caller_of(request, lock, found, asked.get("person"))
+    standing, terms = _terms(request.app, lock, caller)
     if asked.get("reason") == "epoch":
         lock.epoch_doubted = True
-    return answer(
-        request,
-        hand_out(request.app, lock, standing, gateway, rights=asked["rights"], ttl=asked["ttl"]),
+    secrets = hand_out(
+        request.app, lock, standing, gateway, terms=terms, rights=asked["rights"], ttl=asked["ttl"]
     )
+    return answer(request, secrets)
+
+
+def _terms(app: web.Application, lock: Lock, caller: Caller) -> tuple[Standing, Terms]:
+    """Return the standing that a ticket may rest on, and its terms; a refusal is audited."""
+    code = Code.NOT_PERMITTED
+    for standing in caller.standings:
+        if standing.is_owner and caller.at_home:
+            return standing, Terms(Code.OK, standing.rights, None)
+        house, _ = house_of(app, lock)
+        terms = ticket_terms(standing, app[LOCKS].now, house, at_home=caller.at_home)
+        if (code := terms.code) is Code.OK:
+            return standing, terms
+    detail = {"person": caller.user_id} if caller.named else {}
+    app[AUDIT].append("ticket.refuse", caller.address, lock.address, result=code, detail=detail)
+    raise RasError(code, "There is no ticket for this: ask the server each time")
 
 
 def hand_out(
@@ -64,18 +90,21 @@ def hand_out(
     standing: Standing,
     gateway: Gateway,
     *,
+    terms: Terms,
     rights: list[str],
     ttl: int,
 ) -> dict[str, Any]:
     """Return tickets and the keys of adverts for a gateway; both are secrets."""
     locks = app[LOCKS]
     now = locks.now
-    granted = granted_rights(standing.rights, tuple(rights))
+    granted = granted_rights(terms.rights, tuple(rights))
     if not granted:
         raise RasError(Code.NOT_PERMITTED, "None of these rights is granted")
     ttl = min(ttl, LONGEST[gateway.kind])
-    if standing.end is not None:
-        ttl = min(ttl, standing.end - now)
+    if not (standing.is_owner or standing.member):
+        ttl = min(ttl, LONGEST_OF_GUEST)
+    if terms.end is not None:
+        ttl = min(ttl, terms.end - now)
     if ttl < MIN_TTL:
         raise RasError(Code.EXPIRED, "The grant ends in less than a minute")
     tid, code, names = locks.next_tid(), ttl_code(ttl), right_names(granted)
@@ -115,7 +144,7 @@ def hand_out(
     )
     return {
         "tickets": tickets,
-        "k_adv": advert_keys(locks, lock) if gateway.user_id == lock.device.owner else {},
+        "k_adv": advert_keys(locks, lock) if in_household(app, lock, gateway) else {},
     }
 
 

@@ -1,6 +1,6 @@
-"""Grants: who else may use a lock."""
+"""Grants: who else may use a lock, and each use of it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from .db import Database
@@ -8,9 +8,12 @@ from .db import Database
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """What the owner of a lock allows a person (fields and units as in migration 0002).
+    """What the owner of a lock allows a person (fields as in migrations 0002 and 0004).
 
-    `user_id` is missing as long as the person of `account` is not registered.
+    `user_id` is missing as long as the person of `account` is not registered, and for a guest who
+    has a `link` (SHA-256 of its token) instead. `met` says that the holder has asked for the lock:
+    before that the owner is not told whether an account is registered. `person_id` is set for what
+    came with a household.
     """
 
     grant_id: str
@@ -25,35 +28,55 @@ class Grant:
     revoked: int | None = None
     created: int
     rev: int = 1
+    name: str = ""
+    link: bytes | None = field(default=None, repr=False)
+    met: int = 0
+    schedule: str | None = None
+    policy: str | None = None
+    pin: bytes | None = field(default=None, repr=False)
+    pin_wrong: int = 0
+    pin_until: int = 0
+    uses_max: int | None = None
+    uses_spent: int = 0
+    person_id: str | None = None
+    member: int = 0
 
 
-_COLUMNS = (
-    "grant_id, device_id, user_id, account, uid, rights, start, until, notify, revoked, created,"
-    " rev"
-)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Use:
+    """One use of a grant: what for, when, how it ended (code), whether it counts."""
+
+    use_id: str
+    grant_id: str
+    command: str
+    at: int
+    result: int | None = None
+    returned: int = 0
+
+
+_NAMES = tuple(each.name for each in fields(Grant))
+_COLUMNS = ", ".join(_NAMES)
+_TERMS = ("uid", "rights", "start", "until", "notify", "schedule", "policy", "pin", "uses_max")
 _OF_PERSON = "(user_id = ?1 OR account = (SELECT account FROM user WHERE user_id = ?1))"
 
 
 def add(db: Database, grant: Grant) -> None:
     """Store a new grant."""
     db.execute(
-        f"INSERT INTO access_grant ({_COLUMNS}) VALUES"  # noqa: S608 - columns of this module
-        " (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            grant.grant_id,
-            grant.device_id,
-            grant.user_id,
-            grant.account,
-            grant.uid,
-            grant.rights,
-            grant.start,
-            grant.until,
-            grant.notify,
-            grant.revoked,
-            grant.created,
-            grant.rev,
-        ),
+        f"INSERT INTO access_grant ({_COLUMNS})"  # noqa: S608 - columns of this module
+        f" VALUES ({', '.join('?' * len(_NAMES))})",
+        [getattr(grant, name) for name in _NAMES],
     )
+
+
+def save(db: Database, grant: Grant) -> bool:
+    """Store changed terms; False if the grant was changed in the meantime."""
+    changed = db.execute(
+        f"UPDATE access_grant SET {', '.join(f'{name} = ?' for name in _TERMS)},"  # noqa: S608 - the same
+        " rev = rev + 1 WHERE grant_id = ? AND rev = ?",
+        [*(getattr(grant, name) for name in _TERMS), grant.grant_id, grant.rev],
+    )
+    return changed == 1
 
 
 def get(db: Database, grant_id: str) -> Grant | None:
@@ -78,16 +101,123 @@ def of_person(db: Database, device_id: str, user_id: str) -> list[Grant]:
     )
 
 
+def of_link(db: Database, link: bytes) -> Grant | None:
+    """Return the grant of a guest's token, whose SHA-256 is given."""
+    found = _grants(db, "link = ?", (link,))
+    return found[0] if found else None
+
+
+def live_of_device(db: Database, device_id: str) -> list[Grant]:
+    """Return the grants of a lock that are not revoked."""
+    return _grants(db, "device_id = ? AND revoked IS NULL", (device_id,))
+
+
+def live_of_user(db: Database, user_id: str) -> list[Grant]:
+    """Return the grants of a person that are not revoked, also those given to his account."""
+    return _grants(db, f"{_OF_PERSON} AND revoked IS NULL", (user_id,))
+
+
+def live_of_household(db: Database, person_id: str) -> list[Grant]:
+    """Return the grants that a person of a household has with it."""
+    return _grants(db, "person_id = ? AND revoked IS NULL", (person_id,))
+
+
+def meet(db: Database, grant_id: str) -> None:
+    """Note that the holder of a grant has asked for its lock."""
+    db.execute("UPDATE access_grant SET met = 1 WHERE grant_id = ?", (grant_id,), durable=False)
+
+
+def people(db: Database, owner: str, now: int) -> list[tuple[str, str, bool, str]]:
+    """Return who came with a live grant for a lock of an owner: user, name, member, lock."""
+    rows = db.all(
+        "SELECT user.user_id, user.display_name, max(member) AS member, access_grant.device_id"
+        " FROM device JOIN access_grant USING (device_id) JOIN holder USING (grant_id)"
+        " JOIN user ON user.user_id = holder.user_id WHERE device.owner = ?1 AND met AND revoked IS NULL AND (until IS NULL OR until > ?2)"
+        " GROUP BY user.user_id, access_grant.device_id"
+        " ORDER BY user.user_id, access_grant.device_id",
+        (owner, now),
+    )
+    return [
+        (row["user_id"], row["display_name"], bool(row["member"]), row["device_id"]) for row in rows
+    ]
+
+
+def set_pin_tries(db: Database, grant_id: str, wrong: int, until: int) -> None:
+    """Store how many PINs were wrong in a row, and before when no other is looked at."""
+    db.execute(
+        "UPDATE access_grant SET pin_wrong = ?, pin_until = ? WHERE grant_id = ?",
+        (wrong, until, grant_id),
+    )
+
+
+def reserve(db: Database, use: Use) -> bool:
+    """Count a use of a grant; False if none is left."""
+    with db.write():
+        counted = db.execute(
+            "UPDATE access_grant SET uses_spent = uses_spent + 1 WHERE grant_id = ?"
+            " AND (uses_max IS NULL OR uses_spent < uses_max)",
+            (use.grant_id,),
+        )
+        if counted:
+            db.execute(
+                "INSERT INTO grant_use (use_id, grant_id, command, at) VALUES (?, ?, ?, ?)",
+                (use.use_id, use.grant_id, use.command, use.at),
+            )
+    return bool(counted)
+
+
+def settle(db: Database, use_id: str, result: int, *, returned: bool) -> None:
+    """Store how a use ended; what was not done is given back."""
+    with db.write():
+        settled = db.execute(
+            "UPDATE grant_use SET result = ?, returned = ? WHERE use_id = ? AND result IS NULL",
+            (result, returned, use_id),
+        )
+        if settled and returned:
+            db.execute(
+                "UPDATE access_grant SET uses_spent = uses_spent - 1 WHERE grant_id ="
+                " (SELECT grant_id FROM grant_use WHERE use_id = ?)",
+                (use_id,),
+            )
+
+
+def uses(db: Database, grant_id: str, after: tuple[int, str], limit: int) -> list[Use]:
+    """Return a page of the uses of a grant, the oldest first."""
+    rows = db.all(
+        "SELECT use_id, grant_id, command, at, result, returned FROM grant_use"
+        " WHERE grant_id = ? AND (at, use_id) > (?, ?) ORDER BY at, use_id LIMIT ?",
+        (grant_id, *after, limit),
+    )
+    return [Use(**row) for row in rows]
+
+
 def is_of(db: Database, grant_id: str, user_id: str) -> bool:
     """Return whether a grant is given to a person."""
     return bool(_grants(db, f"{_OF_PERSON} AND grant_id = ?2", (user_id, grant_id)))
 
 
+def name_uid(db: Database, grant: Grant) -> None:
+    """Note for ever which grant a user account ID was given for."""
+    db.execute(
+        "UPDATE given_uid SET grant_id = ? WHERE device_id = ? AND uid = ?",
+        (grant.grant_id, grant.device_id, grant.uid),
+    )
+
+
+def holder(db: Database, device_id: str, uid: int) -> str | None:
+    """Return the person behind a user account ID of a lock, also if his grant has ended."""
+    row = db.one(
+        "SELECT user_id FROM given_uid JOIN holder USING (grant_id)"
+        " WHERE device_id = ? AND uid = ?",
+        (device_id, uid),
+    )
+    return None if row is None else str(row["user_id"])
+
+
 def holders(db: Database, device_id: str, now: int) -> list[str]:
     """Return the registered persons who hold a live grant for a lock."""
     rows = db.all(
-        "SELECT DISTINCT user.user_id FROM access_grant JOIN user"
-        " ON access_grant.user_id = user.user_id OR access_grant.account = user.account"
+        "SELECT DISTINCT holder.user_id FROM access_grant JOIN holder USING (grant_id)"
         " WHERE device_id = ?1 AND revoked IS NULL AND (until IS NULL OR until > ?2)",
         (device_id, now),
     )

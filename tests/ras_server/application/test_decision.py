@@ -54,7 +54,7 @@ UNLOCK = Wish(command="unlock", expires=NOW + 10)
 )
 def test_decide(standings: tuple[Standing, ...], wish: Wish, code: Code) -> None:
     """The first refusal counts; one standing that allows the wish is enough."""
-    verdict, standing = decide(standings, wish, NOW)
+    decision = decide(standings, wish, NOW)
 
-    assert verdict is code
-    assert (standing is None) is (not standings)
+    assert decision.code is code
+    assert (decision.standing is None) is (not standings)

@@ -1,0 +1,159 @@
+"""Grants are given, changed and ended, whoever wants it (project profile, sections 5.3 and 7.1).
+
+What a grant says holds here at once. At the lock it is a row with a user account ID of its own,
+which any gateway writes and deletes later. Until the deletion arrives, a ticket that a gateway
+holds still opens: at the longest until the ticket ends.
+"""
+
+from dataclasses import replace
+from typing import Final
+
+from aiohttp import web
+
+from igrs_codec.bsld.frame import Right
+from igrs_codec.bsld.ticket import rights_to_names
+
+from ..errors import Code, RasError
+from ..keys import DATABASE
+from ..store import grants as store, sites
+from ..store.devices import Record
+from ..store.grants import Grant
+from .agenda import with_user, without_user
+from .audit import AUDIT
+from .evidence import POSITIONS
+from .locks import LOCKS, Lock
+from .notices import REGISTRATION, ask_delivery, household_gateways, tell
+
+_ADDED: Final = "added"
+_REMOVED: Final = "removed"
+
+
+def give(app: web.Application, lock: Lock, grant: Grant, actor: str) -> Grant:
+    """Give a grant, whose `uid` is set here, and have its row written to the lock."""
+    grant, record = _with_row(app, lock, grant)
+    with app[DATABASE].write():
+        store.add(app[DATABASE], grant)
+        store.name_uid(app[DATABASE], grant)
+        app[AUDIT].append(
+            "grant.create",
+            actor,
+            lock.address,
+            detail={"grant": grant.grant_id, "rights": rights_to_names(Right(grant.rights))},
+        )
+        app[LOCKS].save(lock, record)
+    ask_delivery(app, lock)
+    _tell_holder(app, lock, grant, _ADDED)
+    return grant
+
+
+def change(app: web.Application, lock: Lock, before: Grant, after: Grant, actor: str) -> Grant:
+    """Change the terms of a grant.
+
+    It gets a new user account ID, so that the tickets of before end with the old row.
+    """
+    after, record = _with_row(app, lock, after)
+    with app[DATABASE].write():
+        if not store.save(app[DATABASE], after):
+            raise RasError(Code.CHANGED, "The grant was changed in the meantime")
+        store.name_uid(app[DATABASE], after)
+        app[AUDIT].append(
+            "grant.change",
+            actor,
+            lock.address,
+            detail={"grant": after.grant_id, "rights": rights_to_names(Right(after.rights))},
+        )
+        app[LOCKS].save(lock, _without_row(app, lock, record, before))
+    _tell_gateways(app, lock, before)
+    ask_delivery(app, lock)
+    return replace(after, rev=after.rev + 1)
+
+
+def end(app: web.Application, lock: Lock, grant: Grant, actor: str) -> None:
+    """End a grant here and now, and have its row deleted at the lock."""
+    with app[DATABASE].write():
+        if not store.revoke(app[DATABASE], grant.grant_id, app[LOCKS].now):
+            return
+        app[LOCKS].save(lock, _without_row(app, lock, lock.record, grant))
+        app[AUDIT].append("grant.revoke", actor, lock.address, detail={"grant": grant.grant_id})
+    _tell_gateways(app, lock, grant)
+    ask_delivery(app, lock)
+    _tell_holder(app, lock, grant, _REMOVED)
+
+
+def end_each(app: web.Application, grants: list[Grant], actor: str) -> None:
+    """End grants of any locks."""
+    for grant in grants:
+        if (lock := app[LOCKS].get(grant.device_id)) is not None:
+            end(app, lock, grant, actor)
+
+
+def end_all(app: web.Application, lock: Lock, actor: str) -> None:
+    """End every grant of a lock: it changes hands."""
+    end_each(app, store.live_of_device(app[DATABASE], lock.id), actor)
+
+
+def person_removed(app: web.Application, user_id: str) -> None:
+    """End every grant of a person who leaves, and his memberships, also those of his account."""
+    end_each(app, store.live_of_user(app[DATABASE], user_id), f"user:{user_id}")
+    sites.remove_memberships(app[DATABASE], user_id)
+    app[POSITIONS].forget_person(user_id)
+
+
+def _with_row(app: web.Application, lock: Lock, grant: Grant) -> tuple[Grant, Record]:
+    """Return a grant with a user account ID, and the record with its row; or raise 2013.
+
+    Links share a row when all are taken; nobody has tickets for those.
+    """
+    rights = Right(grant.rights)
+    uid = app[LOCKS].new_uid(lock)
+    try:
+        record = with_user(
+            lock.record,
+            uid,
+            rights,
+            user_id=grant.user_id if grant.account is None else None,
+            grant_id=grant.grant_id,
+            start=None if grant.link is not None else grant.start,
+        )
+    except RasError:
+        if (shared := _shared_uid(app, lock, grant)) is None:
+            raise
+        return replace(grant, uid=shared), lock.record
+    return replace(grant, uid=uid), record
+
+
+def _shared_uid(app: web.Application, lock: Lock, grant: Grant) -> int | None:
+    """Return the user account ID of another link whose row has the rights that are needed."""
+    if grant.link is None:
+        return None
+    rows = {user.uid: Right(user.rights) for user in lock.record.users if user.wanted}
+    return next(
+        (
+            other.uid
+            for other in store.live_of_device(app[DATABASE], lock.id)
+            if other.link is not None
+            and other.grant_id != grant.grant_id
+            and Right(grant.rights) in rows.get(other.uid, Right(0))
+        ),
+        None,
+    )
+
+
+def _without_row(app: web.Application, lock: Lock, record: Record, grant: Grant) -> Record:
+    """Return the record without the row of a grant, unless another grant still shares it."""
+    others = store.live_of_device(app[DATABASE], lock.id)
+    if any(other.uid == grant.uid and other.grant_id != grant.grant_id for other in others):
+        return record
+    return without_user(record, grant.uid)
+
+
+def _tell_gateways(app: web.Application, lock: Lock, grant: Grant) -> None:
+    """Tell the household's gateways that the tickets of a user account ID are to be dropped."""
+    receivers = [f"gw:{gateway_id}" for gateway_id in household_gateways(app, lock)]
+    body = {"op": "revoked", "uid": grant.uid, "user_id": grant.user_id}
+    tell(app, lock, receivers, REGISTRATION, body)
+
+
+def _tell_holder(app: web.Application, lock: Lock, grant: Grant, op: str) -> None:
+    if grant.user_id is not None:
+        tell(app, lock, [f"user:{grant.user_id}"], REGISTRATION, {"op": op})

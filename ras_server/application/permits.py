@@ -1,0 +1,273 @@
+"""A wish is allowed or refused, for every path in the same way (project profile, section 6)."""
+
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from aiohttp import web
+import orjson
+
+from ..errors import Code, RasError
+from ..keys import DATABASE, PRINCIPAL, new_id
+from ..principal import Kind
+from ..store import accounts, grants, sites
+from ..store.grants import Use
+from .access import in_household, own_gateway, standing_of, standings
+from .audit import AUDIT
+from .decision import OPENING, Decision, House, Standing, Wish, decide, needed, still
+from .evidence import CONFIRMATIONS, POSITIONS, Question, pin_of, pin_pause
+from .geofence import Fence, Place, Policy, place
+from .locks import LOCKS, Lock
+from .notices import EVENT, household, tell
+
+QUIET: Final = 60
+"""Seconds in which the owner is not told the same refusal again."""
+_MOST_REFUSALS: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Who asks (a typed address), and how the person he asks for stands to the lock.
+
+    `user_id` is empty for the guest of a link. `at_home` is a gateway of the household that asks
+    for the household itself.
+    """
+
+    address: str
+    user_id: str
+    standings: tuple[Standing, ...]
+    named: bool = False
+    at_home: bool = False
+
+
+def caller_of(
+    request: web.Request, lock: Lock, found: tuple[Standing, ...], person: str | None
+) -> Caller:
+    """Return the caller of a request; only a gateway of the household may name a person."""
+    app, principal = request.app, request[PRINCIPAL]
+    trusted = principal.kind is Kind.GATEWAY and in_household(
+        app, lock, own_gateway(request, principal.gateway_id)
+    )
+    if person is None:
+        return Caller(
+            address=principal.address,
+            user_id=principal.user_id,
+            standings=found,
+            at_home=trusted,
+        )
+    if not trusted:
+        raise RasError(Code.NOT_PERMITTED, "Only a gateway of the household names a person")
+    return Caller(
+        address=principal.address,
+        user_id=person,
+        standings=standings(app, lock, person),
+        named=True,
+    )
+
+
+def house_of(app: web.Application, lock: Lock) -> tuple[House, Fence | None]:
+    """Return what the site of a lock says, and its fence."""
+    site = sites.of_device(app[DATABASE], lock.id)
+    if site is None:
+        return House(), None
+    fence = None if site.fence is None else fence_of(site.fence)
+    policy = Policy.OFF if fence is None else fence.policy
+    return House(lockdown=bool(site.lockdown), policy=policy), fence
+
+
+def fence_of(text: str) -> Fence:
+    """Return a stored fence."""
+    stored = orjson.loads(text)
+    return Fence(**stored | {"policy": Policy(stored["policy"])})
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """A wish that was allowed: for whom, on which standing; `use_id` is the use it reserved."""
+
+    app: web.Application
+    lock: Lock
+    caller: Caller
+    standing: Standing
+    wish: Wish
+    use_id: str = ""
+
+    def require_still(self) -> None:
+        """Raise what the grant or the site says now, if that is no longer a yes."""
+        standing = self._standing_now()
+        house, _ = house_of(self.app, self.lock)
+        code = Code.EXPIRED
+        if standing is not None:
+            code = still(standing, self.wish, self.app[LOCKS].now, house)
+        if code is not Code.OK:
+            raise RasError(code, "This is no longer allowed")
+
+    def _standing_now(self) -> Standing | None:
+        if self.standing.is_owner:
+            owner = self.lock.device.owner == self.caller.user_id
+            return self.standing if owner else None
+        grant = grants.get(self.app[DATABASE], self.standing.grant_id)
+        return None if grant is None else standing_of(self.app, grant)
+
+    def settle(self, code: Code, *, used: bool) -> None:
+        """Note how a use of a grant ended; it is given back if the lock surely did nothing."""
+        if not self.use_id:
+            return
+        grants.settle(self.app[DATABASE], self.use_id, code, returned=not used)
+        grant = grants.get(self.app[DATABASE], self.standing.grant_id)
+        if grant is not None and grant.notify:
+            _tell_owner(
+                self.app,
+                self.lock,
+                code,
+                caller=self.caller,
+                standing=self.standing,
+                wish=self.wish,
+                event="access_used",
+            )
+
+
+def allowed(
+    app: web.Application,
+    lock: Lock,
+    caller: Caller,
+    wish: Wish,
+    shown: dict[str, Any],
+    *,
+    operation: str = "",
+) -> Permit:
+    """Decide a wish, with what is shown for it; write it to the audit; raise a refusal.
+
+    `shown` are the fields EVIDENCE of a body. The owner is told of refusals.
+    """
+    now = app[LOCKS].now
+    house, fence = house_of(app, lock)
+    question = Question(caller.address, caller.user_id, lock.id, wish.command)
+    wish = _with_evidence(app, caller, wish, shown, (question, fence))
+    decision = decide(caller.standings, wish, now, house)
+    if decision.code is Code.DEVICE_UNKNOWN and caller.named:
+        decision = Decision(Code.NOT_PERMITTED, None)
+    code, standing, wrong_pins = decision
+    for grant_id in wrong_pins:
+        _count_wrong_pin(app, grant_id, now)
+    app[AUDIT].append(
+        f"access.{wish.command}",
+        caller.address,
+        lock.address,
+        result=code,
+        detail=_detail(caller, standing, wish, operation),
+    )
+    if code is Code.OK and standing is not None:
+        if standing.pin is not None and wish.command in OPENING:
+            grants.set_pin_tries(app[DATABASE], standing.grant_id, 0, 0)
+        return Permit(app, lock, caller, standing, wish, _reserve(app, standing, wish, now))
+    if code is not Code.CONFIRMATION_NEEDED:
+        _tell_refusal(app, lock, code, caller=caller, standing=standing, wish=wish)
+        raise RasError(code, "The decision is no")
+    data: dict[str, Any] = {"needs": "pin"}
+    if standing is not None and needed(standing, wish, house) == "confirm":
+        data = {"needs": "confirm", "confirmation": app[CONFIRMATIONS].ask(question, now)}
+    raise RasError(code, "More has to be shown", data=data)
+
+
+def _count_wrong_pin(app: web.Application, grant_id: str, now: int) -> None:
+    grant = grants.get(app[DATABASE], grant_id)
+    if grant is not None:
+        wrong = grant.pin_wrong + 1
+        grants.set_pin_tries(app[DATABASE], grant_id, wrong, now + pin_pause(wrong))
+
+
+def _with_evidence(
+    app: web.Application,
+    caller: Caller,
+    wish: Wish,
+    shown: dict[str, Any],
+    asked: tuple[Question, Fence | None],
+) -> Wish:
+    """Return the wish with what is shown for it; a confirmation is used up."""
+    question, fence = asked
+    now = app[LOCKS].now
+    holder = caller.user_id or caller.address
+    if "position" in shown:
+        app[POSITIONS].note(holder, shown["position"])
+    where = Place.UNKNOWN
+    if fence is not None:
+        where = place(fence, app[POSITIONS].of(holder), now)
+    pins = None
+    if "pin" in shown:
+        grant_ids = [each.grant_id for each in caller.standings if each.pin is not None]
+        pins = {grant_id: pin_of(app, grant_id, shown["pin"]) for grant_id in grant_ids}
+    confirmed = app[CONFIRMATIONS].take(shown.get("confirm"), question, now)
+    return replace(wish, at_home=caller.at_home, place=where, confirmed=confirmed, pins=pins)
+
+
+def _detail(
+    caller: Caller, standing: Standing | None, wish: Wish, operation: str
+) -> dict[str, Any]:
+    detail = {}
+    if standing is not None and standing.grant_id:
+        detail["grant"] = standing.grant_id
+    if caller.named:
+        detail["person"] = caller.user_id
+    if wish.command in OPENING and wish.place is not Place.UNKNOWN:
+        detail["place"] = wish.place.value
+    if operation:
+        detail["operation"] = operation
+    return detail
+
+
+def _reserve(app: web.Application, standing: Standing, wish: Wish, now: int) -> str:
+    """Reserve a use of a grant; empty if nothing is counted."""
+    if wish.command not in OPENING or standing.is_owner:
+        return ""
+    use = Use(use_id=new_id(app, "us"), grant_id=standing.grant_id, command=wish.command, at=now)
+    if not grants.reserve(app[DATABASE], use):
+        raise RasError(Code.USES_SPENT, "The uses are spent")
+    return use.use_id
+
+
+def _tell_refusal(
+    app: web.Application,
+    lock: Lock,
+    code: Code,
+    *,
+    caller: Caller,
+    standing: Standing | None,
+    wish: Wish,
+) -> None:
+    """Tell the owner of a refusal, but not the same one again and again."""
+    now, told = app[LOCKS].now, app[TOLD]
+    key = (lock.id, caller.user_id or caller.address, int(code))
+    if now - told.get(key, 0) < QUIET:
+        return
+    if len(told) >= _MOST_REFUSALS:
+        told.clear()
+    told[key] = now
+    _tell_owner(app, lock, code, caller=caller, standing=standing, wish=wish, event="access_denied")
+
+
+def _tell_owner(
+    app: web.Application,
+    lock: Lock,
+    code: Code,
+    *,
+    caller: Caller,
+    standing: Standing | None,
+    wish: Wish,
+    event: str,
+) -> None:
+    person = accounts.user(app[DATABASE], caller.user_id)
+    body = {
+        "event": event,
+        "code": code,
+        "cmd": wish.command,
+        "at": app[LOCKS].now,
+        "user_id": caller.user_id or None,
+        "user": None if person is None else person.display_name,
+        "grant": standing.grant_id if standing is not None and standing.grant_id else None,
+        "asked_by": caller.address,
+    }
+    tell(app, lock, household(app, lock), EVENT, body)
+
+
+TOLD: Final[web.AppKey[dict[tuple[str, str, int], int]]] = web.AppKey("told")
+"""When the owner was told last: by lock, person and code."""
