@@ -22,6 +22,8 @@ SETTINGS: Final = web.AppKey("settings", Settings)
 DATABASE: Final = web.AppKey("database", Database)
 VAULT: Final = web.AppKey("vault", Vault)
 SERVER_ID: Final = web.AppKey("server_id", str)
+GUESTS: Final[web.AppKey[Callable[[web.Request, str], Principal]]] = web.AppKey("guests")
+"""Return the guest of a link's token, or raise."""
 
 PRINCIPAL: Final = web.RequestKey("principal", Principal)
 BODY: Final[web.RequestKey[dict[str, Any]]] = web.RequestKey("body")

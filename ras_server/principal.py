@@ -18,13 +18,15 @@ class Kind(StrEnum):
     USER = "user"
     GATEWAY = "gateway"
     ADMIN = "admin"
+    GUEST = "guest"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Principal:
     """The caller of a request, proved by a token or by the server's own unix socket.
 
-    `user_id` is the person, for a gateway its owner; it is empty for the administrator.
+    `user_id` is the person, for a gateway its owner; it is empty for the administrator and for the
+    guest of a link, whose `session_id` is that of his grant.
     `gateway_id` is empty for everybody but a gateway. `login_at` is the Unix time of the last login
     with both factors.
     """
@@ -45,6 +47,8 @@ class Principal:
                 return f"gw:{self.gateway_id}"
             case Kind.ADMIN:
                 return "ras:admin"
+            case Kind.GUEST:
+                return f"guest:{self.session_id}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from typing import Final
 from aiohttp import web
 
 from ..errors import Code, RasError
-from ..keys import PRINCIPAL, now
+from ..keys import GUESTS, PRINCIPAL, now
 from ..principal import ACCESS, Access, Kind, Principal, require_fresh
 from .sessions import SESSIONS
 
@@ -50,6 +50,8 @@ def _caller(request: web.Request, at: int) -> Principal | None:
     if transport is not None and isinstance(transport.get_extra_info("sockname"), str):
         return ADMINISTRATOR  # the name of a unix socket is its path, others have a tuple
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() == "guest":
+        return request.app[GUESTS](request, token)
     if scheme.lower() != "bearer":
         return None
     return request.app[SESSIONS].principal(token, at)

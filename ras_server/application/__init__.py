@@ -7,7 +7,7 @@ from typing import Final
 
 from aiohttp import web
 
-from ..keys import CLOCK, DATABASE, RANDOM, SETTINGS, VAULT, new_id
+from ..keys import CLOCK, DATABASE, GUESTS, RANDOM, SETTINGS, VAULT, new_id
 from ..message.push import PUSH
 from . import (
     audits,
@@ -17,6 +17,7 @@ from . import (
     devices,
     discovery,
     grants,
+    guests,
     imports,
     lifecycle,
     locklog,
@@ -54,6 +55,7 @@ ROUTES: Final = (
     *operations.ROUTES,
     *codes.ROUTES,
     *grants.ROUTES,
+    *guests.ROUTES,
     *sites.ROUTES,
     *people.ROUTES,
     *locklog.ROUTES,
@@ -82,6 +84,7 @@ async def context(app: web.Application) -> AsyncIterator[None]:
     app[POSITIONS] = Positions()
     app[CONFIRMATIONS] = Confirmations(partial(new_id, app))
     app[TOLD] = {}
+    app[GUESTS] = guests.guest
     app[ERRANDS] = {}
     app[PUSH].on(2, partial(take_response, app))
     for mi in (3, 4, 9, 10):

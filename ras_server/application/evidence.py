@@ -50,13 +50,13 @@ POSITION: Final = schema(
 PIN: Final = fields.pattern(re.compile(r"[0-9]{4,12}", re.ASCII), "4 to 12 digits")
 PERSON: Final = {probatio.Optional("person"): fields.text(40)}
 """The field by which a gateway of the household names the person it asks for."""
-EVIDENCE: Final = {
-    **PERSON,
+SHOWN: Final = {
     probatio.Optional("pin"): PIN,
     probatio.Optional("position"): POSITION,
     probatio.Optional("confirm"): fields.text(40),
 }
-"""What a body may show besides."""
+"""What a body may show for what it wants."""
+EVIDENCE: Final = {**PERSON, **SHOWN}
 
 
 class Positions:

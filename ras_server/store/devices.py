@@ -246,7 +246,8 @@ def every(db: Database, after: tuple[int, str], limit: int) -> list[tuple[str, s
 
 def give_uid(db: Database, device_id: str, uid: int) -> bool:
     """Reserve a user account ID for ever; False if the lock had it before."""
-    return bool(db.execute("INSERT OR IGNORE INTO given_uid VALUES (?, ?)", (device_id, uid)))
+    given = "INSERT OR IGNORE INTO given_uid (device_id, uid) VALUES (?, ?)"
+    return bool(db.execute(given, (device_id, uid)))
 
 
 def add_known(db: Database, devices: Iterable[Device]) -> int:

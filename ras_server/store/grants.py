@@ -132,7 +132,8 @@ def people(db: Database, owner: str, now: int) -> list[tuple[str, str, bool, str
     rows = db.all(
         "SELECT user.user_id, user.display_name, max(member) AS member, access_grant.device_id"
         " FROM device JOIN access_grant USING (device_id) JOIN holder USING (grant_id)"
-        " JOIN user ON user.user_id = holder.user_id WHERE device.owner = ?1 AND met AND revoked IS NULL AND (until IS NULL OR until > ?2)"
+        " JOIN user ON user.user_id = holder.user_id WHERE device.owner = ?1 AND met"
+        " AND revoked IS NULL AND (until IS NULL OR until > ?2)"
         " GROUP BY user.user_id, access_grant.device_id"
         " ORDER BY user.user_id, access_grant.device_id",
         (owner, now),
