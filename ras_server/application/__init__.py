@@ -12,6 +12,7 @@ from ..message.push import PUSH
 from . import (
     audits,
     bridge,
+    changejournal,
     codes,
     configuration,
     devices,
@@ -32,6 +33,7 @@ from . import (
 from .access import GATEWAYS
 from .audit import AUDIT
 from .audits import TURN
+from .changejournal import ChangeJournal
 from .custody import Custody
 from .errand import ERRANDS, take_response
 from .evidence import CONFIRMATIONS, POSITIONS, Confirmations, Positions
@@ -76,6 +78,9 @@ async def context(app: web.Application) -> AsyncIterator[None]:
         clock=app[CLOCK],
         random=app[RANDOM],
         new_id=partial(new_id, app),
+    )
+    app[AUDIT].listeners.append(
+        ChangeJournal(app[SETTINGS].folder / changejournal.FILE, app[DATABASE]).listen
     )
     app[EXCHANGES] = Exchanges(app[LOCKS])
     app[SIGHTINGS] = Sightings()

@@ -7,9 +7,6 @@ from aiohttp import web
 import orjson
 import probatio
 
-from igrs_codec.bsld.frame import Right
-from igrs_codec.bsld.ticket import rights_to_names
-
 from .. import fields
 from ..errors import Code, RasError
 from ..keys import DATABASE, PRINCIPAL
@@ -95,25 +92,6 @@ async def change(request: web.Request) -> web.Response:
     return answer(request, _item(request, lock))
 
 
-@allow(Kind.USER)
-async def show_users(request: web.Request) -> web.Response:
-    """List the rows of the lock: who is written there, and whether the lock has confirmed it."""
-    lock = own_lock(request)
-    items = [
-        {
-            "uid": user.uid,
-            "row": user.lock_row,
-            "rights": rights_to_names(Right(user.rights)),
-            "user_id": user.user_id,
-            "grant_id": user.grant_id,
-            "wanted": bool(user.wanted),
-            "synced": bool(user.synced),
-        }
-        for user in lock.record.users
-    ]
-    return answer(request, {"items": items, "next": None})
-
-
 def owned_count(app: web.Application, user_id: str) -> int:
     """Return how many devices a person owns."""
     return len(store.owned_by(app[DATABASE], user_id))
@@ -123,5 +101,4 @@ ROUTES: Final = (
     web.get("/v1/devices", show_all),
     web.get("/v1/devices/{device_id}", show),
     web.patch("/v1/devices/{device_id}", change),
-    web.get("/v1/devices/{device_id}/users", show_users),
 )

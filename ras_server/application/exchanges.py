@@ -112,6 +112,7 @@ class Exchanges:
         self._locks = locks
         self._exchanges: dict[str, Exchange] = {}
         self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._resting: dict[str, int] = {}
 
     @property
     def under_way(self) -> frozenset[str]:
@@ -132,6 +133,10 @@ class Exchanges:
         lease_wait: float | None = None,
     ) -> Exchange:
         """Open an exchange under the lease of its lock, or raise 2006 if that is not free."""
+        if (wait := self._resting.get(lock.id, 0) - self._locks.moment) > 0:
+            raise RasError(
+                Code.BUSY, "A packet of before the restart may be on its way", retry_after=int(wait)
+            )
         try:
             async with asyncio.timeout(LEASE_WAIT if lease_wait is None else lease_wait):
                 await lock.lease.acquire()
@@ -145,6 +150,10 @@ class Exchanges:
         return self.add(
             Exchange(self._locks, lock, gateway_id=gateway_id, start=start, finish=finished)
         )
+
+    def rest(self, device_id: str, until: int) -> None:
+        """Open nothing for a lock before a time (Unix seconds)."""
+        self._resting[device_id] = max(until, self._resting.get(device_id, 0))
 
     def add(self, exchange: Exchange) -> Exchange:
         """Keep an exchange for its life."""

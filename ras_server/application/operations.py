@@ -1,31 +1,32 @@
-"""Remote operation: decided here, carried by a gateway, done by the lock (section 5.1 and 6)."""
+"""Remote operation: decided here, carried by a gateway, done by the lock (sections 5.1 and 6)."""
 
 import asyncio
 from functools import partial
 from typing import Any, Final
 
 from aiohttp import web
+import orjson
 import probatio
 
 from .. import fields
 from ..errors import Code, RasError
 from ..idempotency import once
-from ..keys import MID, PRINCIPAL, new_mid
+from ..keys import DATABASE, MID, PRINCIPAL, new_id
 from ..message.push import PUSH
-from ..principal import Kind, Principal, allow
+from ..principal import Kind, allow
+from ..store import operations as store
+from ..store.operations import Operation
 from ..web import answer, body, schema
-from .access import allowed, visible_lock
-from .audit import AUDIT
-from .decision import Standing, Wish, is_timely
-from .exchanges import EXCHANGES, Exchange
-from .flows import Flow, Link, result
+from .access import visible_lock
+from .decision import Wish
+from .errand import ERRANDS, Errand
+from .evidence import EVIDENCE, PERSON
 from .locks import LOCKS, Lock
-from .notices import CONTROL, RESPONSE, server_address, show_state
-from .relay import Deed, relay
-from .sightings import route
+from .notices import RESPONSE
+from .permits import Caller, Permit, allowed, caller_of
+from .progress import operation_json
+from .relay import Deed
 
-ACCEPT_TIME: Final = 3
-"""Seconds in which a gateway takes an operation, else the next one is asked."""
 LONGEST_WAIT: Final = 20
 """Seconds that a caller waits for the result."""
 
@@ -36,6 +37,7 @@ _OPERATE: Final = schema(
         probatio.Optional("expires"): fields.integer(0, 0xFFFFFFFF),
         probatio.Optional("reason"): fields.text(100),
         probatio.Optional("wait", default=LONGEST_WAIT): fields.integer(0, LONGEST_WAIT),
+        **EVIDENCE,
     }
 )
 _QUERY: Final = schema(
@@ -43,6 +45,7 @@ _QUERY: Final = schema(
         probatio.Required("what"): probatio.In(["status", "version", "log"]),
         probatio.Optional("from", default=0): fields.integer(0, 0xFFFF),
         probatio.Optional("wait", default=LONGEST_WAIT): fields.integer(0, LONGEST_WAIT),
+        **PERSON,
     }
 )
 
@@ -53,7 +56,7 @@ async def operate(request: web.Request) -> web.Response:
     """Lock, unlock or open a lock through a gateway."""
     asked = body(request, _OPERATE)
     deed = Deed(command=asked["cmd"], relock_s=asked["relock_s"])
-    return await _do(request, deed, asked.get("expires"), asked["wait"])
+    return await _do(request, deed, asked)
 
 
 @allow(Kind.USER, Kind.GATEWAY)
@@ -61,170 +64,97 @@ async def query(request: web.Request) -> web.Response:
     """Ask a lock for its state, its version or its records."""
     asked = body(request, _QUERY)
     deed = Deed(command=asked["what"], first_record=asked["from"])
-    return await _do(request, deed, None, asked["wait"])
+    return await _do(request, deed, asked)
 
 
-async def _do(request: web.Request, deed: Deed, expires: int | None, wait: int) -> web.Response:
+async def _do(request: web.Request, deed: Deed, asked: dict[str, Any]) -> web.Response:
+    """Have a deed decided for the person it is asked for, and carried out."""
     lock, found = visible_lock(request)
-    wish = Wish(command=deed.command, expires=expires, relock=bool(deed.relock_s))
-    standing = allowed(request, lock, found, wish)
-    app, actor = request.app, request[PRINCIPAL].address
-    errand = Errand(app, lock, standing=standing, deed=deed, wish=wish, actor=actor)
+    caller = caller_of(request, lock, found, asked.get("person"))
+    return await have_done(request, lock, caller, deed, asked)
+
+
+async def have_done(
+    request: web.Request, lock: Lock, caller: Caller, deed: Deed, asked: dict[str, Any]
+) -> web.Response:
+    """Have a deed decided and carried out, once for each mid, and answer with its result."""
+    app, mid = request.app, request[MID]
+    if (known := store.of_mid(app[DATABASE], caller.address, mid)) is not None:
+        if (known.device_id, known.command) != (lock.id, deed.command):
+            raise RasError(Code.MID_REUSED, "This mid was used for another operation")
+        return told(request, known)
+    wish = Wish(command=deed.command, expires=asked.get("expires"), relock=bool(deed.relock_s))
+    operation_id = new_id(app, "o")
+    permit = allowed(app, lock, caller, wish, asked, operation=operation_id)
+    operation = await carry_out(
+        app, permit, deed, operation_id=operation_id, mid=mid, wait=asked["wait"]
+    )
+    return told(request, operation)
+
+
+async def carry_out(
+    app: web.Application,
+    permit: Permit,
+    deed: Deed,
+    *,
+    operation_id: str,
+    mid: str,
+    wait: float,
+) -> Operation:
+    """Carry out what is permitted; return the operation as it is at its end, or after `wait` s."""
+    errand = Errand(app, permit, deed, operation_id=operation_id, mid=mid)
     task = asyncio.create_task(errand.run())
     app[ERRANDS][errand.mid] = errand, task
     task.add_done_callback(lambda _: app[ERRANDS].pop(errand.mid, None))
     await asyncio.wait({task}, timeout=wait)
     if not task.done():
-        task.add_done_callback(partial(_tell_later, app, lock, actor, request[MID]))
-        return answer(request, {"exchange_id": errand.exchange_id}, http=202)
-    outcome = task.result()
-    if outcome["status"]:
-        code = Code(outcome["code"])
-        raise RasError(code, "The lock was not operated", data={"result": outcome})
-    return answer(request, {"result": outcome})
+        task.add_done_callback(partial(_tell_later, app, errand))
+    return errand.progress.operation
 
 
-def _tell_later(
-    app: web.Application, lock: Lock, actor: str, mid: str, task: asyncio.Task[dict[str, Any]]
-) -> None:
-    """Send the result to a caller who did not wait for it."""
-    if not task.cancelled():
-        app[PUSH].publish(actor, RESPONSE, task.result(), src=lock.address, re=mid)
+def told(request: web.Request, operation: Operation) -> web.Response:
+    """Answer with the result of an operation: 202 as long as there is none."""
+    if operation.result is None:
+        return answer(request, {"operation_id": operation.operation_id}, http=202)
+    data = {"operation_id": operation.operation_id, "result": orjson.loads(operation.result)}
+    if data["result"]["status"]:
+        raise RasError(Code(data["result"]["code"]), "The lock was not operated", data=data)
+    return answer(request, data)
 
 
-class Errand:
-    """One operation on its way through a gateway to a lock; it outlives who waits for it."""
-
-    def __init__(
-        self,
-        app: web.Application,
-        lock: Lock,
-        *,
-        standing: Standing,
-        deed: Deed,
-        wish: Wish,
-        actor: str,
-    ) -> None:
-        """Hold what was decided."""
-        now = app[LOCKS].now
-        self._app = app
-        self._lock = lock
-        self._standing = standing
-        self._deed = deed
-        self._wish = wish
-        self._actor = actor
-        self._ends = wish.expires or now + LONGEST_WAIT
-        self.mid = new_mid(app)
-        self._taken = asyncio.Event()
-        self._refusal: Code | None = None
-        self.exchange_id: str | None = None
-
-    async def run(self) -> dict[str, Any]:
-        """Ask the gateways one after the other, and return the result."""
-        locks, now = self._app[LOCKS], self._app[LOCKS].now
-        gateways = route(self._app, self._lock, now)
-        if not gateways:
-            return result(Code.NO_GATEWAY)
-        try:
-            exchange = await self._app[EXCHANGES].open(
-                self._lock,
-                gateway_id=gateways[0],
-                start=self._start,
-                lease_wait=max(0, self._ends - locks.moment),
-            )
-        except RasError as err:
-            return result(err.code)
-        self.exchange_id = exchange.id
-        for gateway_id in gateways:
-            if await self._ask(exchange, gateway_id):
-                await exchange.done.wait()
-                break
-        exchange.cancel(self._refusal or Code.NO_GATEWAY)
-        return exchange.result or result(Code.FAILED)
-
-    async def _ask(self, exchange: Exchange, gateway_id: str) -> bool:
-        """Ask one gateway; return whether it has taken the operation."""
-        exchange.gateway_id = gateway_id
-        self._taken.clear()
-        self._refusal = None
-        self._app[PUSH].publish(
-            self._lock.address,
-            CONTROL,
-            {
-                "cmd": self._deed.command,
-                "device_id": self._lock.id,
-                "expires": self._ends,
-                "exchange": exchange.id,
-            },
-            src=server_address(self._app),
-            via=f"gw:{gateway_id}",
-            mid=self.mid,
-        )
-        try:
-            async with asyncio.timeout(ACCEPT_TIME):
-                await self._taken.wait()
-        except TimeoutError:
-            return exchange.began
-        return self._refusal is None or exchange.began
-
-    def respond(self, gateway_id: str, code: Code) -> None:
-        """Take what a gateway says about the operation."""
-        if code is not Code.OK:
-            self._refusal = code
-            exchange = self._app[EXCHANGES].get(self.exchange_id or "")
-            if self._taken.is_set() and exchange.gateway_id == gateway_id:
-                exchange.cancel(code)
-        self._taken.set()
-
-    def _start(self, link: Link) -> Flow[dict[str, Any]]:
-        self._taken.set()
-        locks = self._app[LOCKS]
-        if self._ends <= locks.now or not is_timely(self._wish, locks.now):
-            raise RasError(Code.EXPIRED, "The command has expired")
-        outcome = yield from relay(locks, link, self._standing, (self._deed,))
-        return relayed(
-            self._app, self._lock, outcome, actor=self._actor, gateway_id=link.gateway_id
-        )
-
-
-def relayed(
-    app: web.Application, lock: Lock, outcome: dict[str, Any], *, actor: str, gateway_id: str
-) -> dict[str, Any]:
-    """Write the outcome at the lock to the audit, and tell the state to who may know it."""
-    app[AUDIT].append(
-        "lock.answer",
-        actor,
-        lock.address,
-        result=outcome["code"],
-        detail={"gateway": gateway_id},
-    )
-    state = dict(outcome.get("state", {}))
-    if (version := outcome.get("version")) is not None:
-        app[LOCKS].set_version(lock, version)
-    if state:
-        show_state(app, lock, state, source="session", at=outcome["at"], gateway_id=gateway_id)
-    return outcome
-
-
-async def take_response(
-    app: web.Application, envelope: dict[str, Any], principal: Principal
-) -> None:
-    """Take a gateway's answer to an operation it was asked for."""
-    errand, _ = app[ERRANDS].get(envelope["re"] or "", (None, None))
-    if errand is None or principal.kind is not Kind.GATEWAY:
+def _tell_later(app: web.Application, errand: Errand, task: asyncio.Task[None]) -> None:
+    """Send the result to a caller who did not wait for it, if he has an address."""
+    operation = errand.progress.operation
+    if task.cancelled() or operation.result is None or operation.actor.startswith("guest:"):
         return
-    try:
-        code = Code(envelope["body"].get("code", Code.OK))
-    except ValueError:
-        code = Code.FAILED
-    errand.respond(principal.gateway_id, code)
+    app[PUSH].publish(
+        operation.actor,
+        RESPONSE,
+        orjson.loads(operation.result) | {"operation_id": operation.operation_id},
+        src=f"dev:{operation.device_id}",
+        re=operation.mid,
+    )
 
 
-ERRANDS: Final[web.AppKey[dict[str, tuple[Errand, asyncio.Task[dict[str, Any]]]]]] = web.AppKey(
-    "errands"
-)
+@allow(Kind.USER, Kind.GATEWAY)
+async def show(request: web.Request) -> web.Response:
+    """Show an operation to who asked for it, and to the owner of its lock."""
+    app, principal = request.app, request[PRINCIPAL]
+    operation = store.get(app[DATABASE], request.match_info["operation_id"])
+    if operation is None:
+        raise RasError(Code.UNKNOWN, "There is no such operation")
+    lock = app[LOCKS].get(operation.device_id)
+    owner = None if lock is None else lock.device.owner
+    own = operation.actor == principal.address or (
+        principal.kind is Kind.USER and principal.user_id in {operation.user_id, owner}
+    )
+    if not own:
+        raise RasError(Code.UNKNOWN, "There is no such operation")
+    return answer(request, operation_json(operation))
+
 
 ROUTES: Final = (
     web.post("/v1/devices/{device_id}/operate", operate),
     web.post("/v1/devices/{device_id}/query", query),
+    web.get("/v1/operations/{operation_id}", show),
 )

@@ -3,6 +3,7 @@
 The ticket of the session never leaves the server; it is gone with its flow.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -190,14 +191,24 @@ class _Talk:
 
 
 def relay(
-    locks: Locks, link: Link, standing: Standing, deeds: tuple[Deed, ...]
+    locks: Locks,
+    link: Link,
+    standing: Standing,
+    deeds: tuple[Deed, ...],
+    *,
+    sending: Callable[[], None] = lambda: None,
 ) -> Flow[dict[str, Any]]:
-    """Do something at the lock for a person, after what the lock has to be told anyway."""
+    """Do something at the lock for a person, after what the lock has to be told anyway.
+
+    `sending` is called before packets of the session are made, and raises what speaks against it.
+    """
     yield from _prepare(locks, link)
+    sending()
     talk = yield from _talk(locks, link, standing, deeds)
     if talk.refused in {Status.EXPIRED, Status.WRONG_EPOCH} and not talk.heard:
         if talk.refused is Status.WRONG_EPOCH and (key := current_key(link.lock.record)):
             yield from tell(locks, link, doubt_plan(link.lock, key))
+        sending()
         talk = yield from _talk(locks, link, standing, deeds)
     link.used = talk.denied < sum(deed.command in OPERATIONS for deed in deeds)
     if not talk.heard:

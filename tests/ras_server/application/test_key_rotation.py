@@ -17,7 +17,6 @@ from tests.ras_server.application.parts import Door, Gateway
 from tests.ras_server.client import Client
 from tests.ras_server.conftest import MASTER_KEY
 
-pytest_plugins = ("tests.ras_server.application.conftest",)
 PLACE = {"table": "t", "row": "r", "column": "c"}
 
 
