@@ -8,7 +8,7 @@ from aiohttp import web
 
 from ..errors import Code, RasError
 from ..keys import DATABASE
-from . import account, events, factor, locks, login
+from . import account, codes, events, factor, grants, locks, login, registration, sites
 from .page import HOME, Visitor, page
 from .password import PROVER, Prover
 from .visits import VISITS, end_visits
@@ -46,7 +46,11 @@ ROUTES: Final = (
     web.get("/console", page(enter, open_to_all=True)),
     web.get("/console/style.css", page(style, open_to_all=True)),
     *login.ROUTES,
+    *registration.ROUTES,
     *locks.ROUTES,
+    *grants.ROUTES,
+    *codes.ROUTES,
+    *sites.ROUTES,
     *events.ROUTES,
     *account.ROUTES,
     *factor.ROUTES,

@@ -1,6 +1,5 @@
 """Locks: their state, who has access, what happened."""
 
-from datetime import datetime
 from typing import Any, Final
 
 from aiohttp import web
@@ -15,7 +14,7 @@ _COMMAND_LIFE: Final = 20  # seconds
 _WAIT: Final = 15  # seconds
 _LOG: Final = 30  # records on the page of a lock
 _DONE: Final = {"lock": "locked", "unlock": "unlocked", "open": "opened"}
-_BACK: Final = "/console/locks/{device_id}"
+LOCK: Final = "/console/locks/{device_id}"
 
 
 async def show_all(visitor: Visitor) -> web.Response:
@@ -29,7 +28,9 @@ async def show(visitor: Visitor) -> web.Response:
     path = f"/v1/devices/{visitor.path['device_id']}"
     lock = await visitor.ask("GET", path)
     owner = lock["owner"] == visitor.user_id
-    grants = await visitor.ask("GET", f"{path}/grants?limit=200") if owner else {"items": []}
+    nothing: dict[str, Any] = {"items": []}
+    grants = await visitor.ask("GET", f"{path}/grants?limit=200") if owner else nothing
+    codes = await visitor.ask("GET", f"{path}/codes") if owner else nothing
     try:
         log = (await visitor.ask("GET", f"{path}/log?limit=200"))["items"]
     except RasError as err:
@@ -41,49 +42,30 @@ async def show(visitor: Visitor) -> web.Response:
         lock=lock,
         owner=owner,
         grants=[grant for grant in grants["items"] if grant["revoked"] is None],
+        codes=[code for code in codes["items"] if code["state"] == "live"],
         log=log[: -_LOG - 1 : -1],
     )
 
 
 async def operate(visitor: Visitor) -> web.Response:
-    """Lock, unlock or open."""
+    """Lock, unlock or open; ask for what the decision wants to see besides."""
     device_id, command = visitor.path["device_id"], visitor.field("cmd")
     fields = {"cmd": command, "expires": now(visitor.app) + _COMMAND_LIFE, "wait": _WAIT}
+    fields |= {name: value for name in ("pin", "confirm") if (value := visitor.field(name))}
     try:
         data = await visitor.ask("POST", f"/v1/devices/{device_id}/operate", fields)
     except RasError as err:
+        if err.code in {Code.CONFIRMATION_NEEDED, Code.PIN_WRONG}:
+            visitor.problem = err
+            confirmation = err.data.get("confirmation", "")
+            return visitor.render("confirm.html", command=command, confirmation=confirmation)
         return await refused(visitor, err, show)
     done = _DONE[command] if "result" in data else "waiting"
-    return visitor.go(_BACK.format(device_id=device_id), done)
+    return visitor.go(LOCK.format(device_id=device_id), done)
 
 
 def _name(visitor: Visitor) -> dict[str, Any]:
     return {"name": visitor.field("name"), "rev": visitor.number("rev")}
-
-
-def _grant(visitor: Visitor) -> dict[str, Any]:
-    account = visitor.field("account")
-    return {
-        "subject": {
-            "kind": "account",
-            "account": {"type": "phone" if account.startswith("+") else "email", "value": account},
-        },
-        "rights": visitor.fields("right"),
-        "valid": {"from": _moment(visitor, "from"), "until": _moment(visitor, "until")},
-    }
-
-
-def _moment(visitor: Visitor, name: str) -> int | None:
-    """Return a time of the form, in the zone of the visitor, as Unix seconds."""
-    text = visitor.field(name)
-    if not text:
-        return None
-    try:
-        return int(datetime.fromisoformat(text).replace(tzinfo=visitor.zone).timestamp())
-    except ValueError, OverflowError:
-        raise RasError(
-            Code.MALFORMED, "Not a time", errors=[(f"/valid/{name}", "not a date and a time")]
-        ) from None
 
 
 def _reason(visitor: Visitor) -> dict[str, Any]:
@@ -92,57 +74,36 @@ def _reason(visitor: Visitor) -> dict[str, Any]:
 
 ROUTES: Final = (
     web.get(HOME, page(show_all)),
-    web.get(_BACK, page(show)),
-    web.post(f"{_BACK}/operate", page(operate)),
+    web.get(LOCK, page(show)),
+    web.post(f"{LOCK}/operate", page(operate)),
     form(
-        f"{_BACK}/name",
+        f"{LOCK}/name",
         Action(
             method="PATCH",
             api="/v1/devices/{device_id}",
             fields=_name,
-            back=_BACK,
+            back=LOCK,
             done="renamed",
             shown=show,
         ),
     ),
     form(
-        f"{_BACK}/grants",
-        Action(
-            method="POST",
-            api="/v1/devices/{device_id}/grants",
-            fields=_grant,
-            back=_BACK,
-            done="granted",
-            shown=show,
-        ),
-    ),
-    form(
-        f"{_BACK}/grants/{{grant_id}}/revoke",
-        Action(
-            method="DELETE",
-            api="/v1/grants/{grant_id}",
-            back=_BACK,
-            done="revoked",
-            shown=show,
-        ),
-    ),
-    form(
-        f"{_BACK}/rekey",
+        f"{LOCK}/rekey",
         Action(
             method="POST",
             api="/v1/devices/{device_id}/rekey",
             fields=_reason,
-            back=_BACK,
+            back=LOCK,
             done="rekeying",
             shown=show,
         ),
     ),
     form(
-        f"{_BACK}/revoke-all",
+        f"{LOCK}/revoke-all",
         Action(
             method="POST",
             api="/v1/devices/{device_id}/revoke-all",
-            back=_BACK,
+            back=LOCK,
             done="tickets-ended",
             shown=show,
         ),

@@ -7,16 +7,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 
 from ..errors import Code
-from .texts import (
-    CHANNELS,
-    EVENTS,
-    METHODS,
-    NAVIGATION,
-    PROBLEMS,
-    RECORDS,
-    RIGHTS,
-    SECOND_FACTORS,
-)
+from . import texts
 
 
 @pass_context
@@ -41,13 +32,38 @@ def _ago(context: Context, at: int | None) -> str:
 
 def _verdict(result: int) -> str:
     """Return a result of the audit in words."""
-    return "Yes" if result == Code.OK else PROBLEMS.get(Code(result), f"Code {result}")
+    return "Yes" if result == Code.OK else texts.PROBLEMS.get(Code(result), f"Code {result}")
 
 
 def _subject(subject: dict[str, Any]) -> str:
-    """Return whom a grant is given to."""
-    account: dict[str, str] = subject.get("account", {})
+    """Return what a person is called who is named in an object of the API."""
+    account: dict[str, str] = subject.get("account") or {}
     return account.get("value") or subject.get("name") or subject["user_id"]
+
+
+@pass_context
+def _limits(context: Context, grant: dict[str, Any]) -> str:
+    """Return what a grant is limited to, in words."""
+    valid, uses = grant["valid"], grant["uses"]
+    said = [
+        f"{word} {_when(context, valid[word])}" for word in ("from", "until") if valid.get(word)
+    ]
+    hours = [texts.WEEKDAYS[day - 1] for day in valid.get("weekdays") or ()]
+    hours += ["-".join(window) for window in valid.get("times") or ()]
+    if hours:
+        said.append(f"{' '.join(hours)} ({valid['tz']})")
+    if uses["max"] is not None:
+        said.append(f"{uses['spent']} of {uses['max']} uses")
+    if grant["pin"]:
+        said.append("with a PIN")
+    if grant["geofence"]:
+        said.append(dict(texts.POLICIES)[grant["geofence"]["policy"]].lower())
+    return ", ".join(said) or "-"
+
+
+def _keypad(digits: str) -> str:
+    """Return the digits of a code in groups of four."""
+    return " ".join(digits[at : at + 4] for at in range(0, len(digits), 4))
 
 
 _environment: Final = Environment(
@@ -60,17 +76,22 @@ _environment: Final = Environment(
 _environment.filters |= {
     "when": _when,
     "ago": _ago,
-    "event": lambda name: EVENTS.get(name, name),
-    "record": lambda event: RECORDS.get(event, f"Event {event}"),
-    "method": lambda method: METHODS.get(method, "-"),
+    "event": lambda name: texts.EVENTS.get(name, name),
+    "record": lambda event: texts.RECORDS.get(event, f"Event {event}"),
+    "method": lambda method: texts.METHODS.get(method, "-"),
     "verdict": _verdict,
+    "limits": _limits,
     "subject": _subject,
+    "keypad": _keypad,
 }
 _environment.globals |= {
-    "navigation": NAVIGATION,
-    "rights": RIGHTS,
-    "names": SECOND_FACTORS,
-    "channels": CHANNELS,
+    "navigation": texts.NAVIGATION,
+    "rights": texts.RIGHTS,
+    "names": texts.SECOND_FACTORS,
+    "channels": texts.CHANNELS,
+    "policies": texts.POLICIES,
+    "weekdays": texts.WEEKDAYS,
+    "windows": texts.WINDOWS,
 }
 
 

@@ -8,6 +8,7 @@ from ..errors import Code, RasError
 
 NAVIGATION: Final = (
     ("/console/", "Locks"),
+    ("/console/people", "People"),
     ("/console/audit", "Audit"),
     ("/console/account", "Account"),
 )
@@ -22,6 +23,18 @@ RIGHTS: Final = (
 )
 """What an owner can allow, and how it is called."""
 
+POLICIES: Final = (
+    ("off", "No matter where"),
+    ("confirm", "Asks who is not near"),
+    ("deny", "Opens only near"),
+)
+"""What a place means for an unlock."""
+
+WEEKDAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+
+WINDOWS: Final = ("once", "for an hour", "for a day", "for 7 days", "for 28 days")
+"""How long a code for the keypad works, by its class."""
+
 SECOND_FACTORS: Final = {
     "phone": "text message",
     "email": "e-mail",
@@ -34,6 +47,8 @@ CHANNELS: Final = ("phone", "email")
 """The second factors whose code the server sends."""
 
 DONE: Final = {
+    "registered": "The account is open. Log in to it now.",
+    "reset": "The new password is set. Log in with it now.",
     "renamed": "The new name is saved.",
     "locked": "The door is locked.",
     "unlocked": "The door is unlocked.",
@@ -41,6 +56,9 @@ DONE: Final = {
     "waiting": "The command is on its way. The lock has not answered yet.",
     "granted": "Access is granted. The lock learns of it when a gateway is near.",
     "revoked": "Access has ended. The lock learns of it when a gateway is near.",
+    "invited": "Taken in. The locks learn of it when a gateway is near.",
+    "dissolved": "The household is dissolved.",
+    "code-cancelled": "The code is dead when a gateway has told the lock.",
     "rekeying": "The lock gets a new key as soon as a gateway is near.",
     "tickets-ended": "All tickets end as soon as a gateway is near; remote use waits for it.",
     "removed": "The lock is being removed.",
@@ -111,6 +129,16 @@ EVENTS: Final = {
     "grant.create": "Access granted",
     "grant.change": "Access changed",
     "grant.revoke": "Access ended",
+    "code.issue": "Code given out",
+    "code.cancel": "Code cancelled",
+    "site.create": "Household made",
+    "site.change": "Household changed",
+    "site.geofence": "Place of a household set",
+    "site.remove": "Household dissolved",
+    "site.invite": "Person taken in",
+    "site.dismiss": "Person dismissed",
+    "site.put_device": "Lock added to a household",
+    "site.take_device": "Lock taken out of a household",
     "access.lock": "Asked to lock",
     "access.unlock": "Asked to unlock",
     "access.open": "Asked to open",

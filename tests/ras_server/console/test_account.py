@@ -1,9 +1,12 @@
 """The pages about the visitor's own account."""
 
+import re
+
+from pyotp import TOTP
 import pytest
 
 from tests.ras_server.application.parts import Gateway
-from tests.ras_server.client import Client
+from tests.ras_server.client import PASSWORD, Client
 from tests.ras_server.console.reader import Reader
 
 ANNA = "anna@example.org"
@@ -75,3 +78,41 @@ async def test_audit(anna: Reader, owner: Client) -> None:
     assert "Account made" in earlier.text
     assert earlier.text.count("Gateway added") == 1
     assert (await anna.get("/console/audit?before=x")).http == 400
+
+
+async def test_authenticator_app(anna: Reader, owner: Client) -> None:
+    """An app is set up with its first code; every login then asks for one of its codes."""
+    await anna.get(PAGE)
+    shown = await anna.send("/totp")
+    assert 'src="data:image/svg+xml' in shown.markup
+    secret = shown.form("/confirm").value("secret")
+    recovery = [value for name, value in shown.form("/confirm").fields if name == "recovery"]
+    assert len(recovery) == 10
+
+    wrong = await anna.send("/confirm", code="000000")
+    assert (wrong.http, secret in wrong.text) == (403, True)
+    shown = await anna.send("/confirm", code=TOTP(secret).now())
+    assert "10 recovery codes are left." in shown.text
+
+    await anna.send("/logout")
+    await anna.send("/login", account=ANNA, password=PASSWORD)
+    assert "authenticator app" in anna.shown.text
+    shown = await anna.send("/code", method="recovery", code=recovery[3])
+    assert shown.path == "/console/"
+    await anna.get(PAGE)
+    assert "9 recovery codes are left." in anna.shown.text
+
+
+async def test_new_recovery_codes_and_the_end(anna: Reader, owner: Client) -> None:
+    """Recovery codes are replaced, and the app is given up."""
+    await anna.get(PAGE)
+    await anna.send("/totp")
+    secret = anna.shown.form("/confirm").value("secret")
+    await anna.send("/confirm", code=TOTP(secret).now())
+
+    shown = await anna.send("/recovery-codes")
+    assert len(re.findall(r"<li>[^<]{12,}</li>", shown.markup)) == 10
+    await anna.get(PAGE)
+    shown = await anna.send("/totp/end")
+
+    assert "An authenticator app is safer." in shown.text

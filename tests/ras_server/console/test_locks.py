@@ -129,7 +129,7 @@ async def test_grant_and_revoke(anna: Reader, owner: Client, door: Door, path: s
     [
         pytest.param({"account": "boris"}, "neither a phone number", id="account"),
         pytest.param({"until": "2001-01-01T00:00"}, "valid until", id="past"),
-        pytest.param({"until": "tomorrow"}, "valid until: not a date and a time", id="no time"),
+        pytest.param({"until": "tomorrow"}, "until: not a date and a time", id="no time"),
         pytest.param({"right": []}, "rights", id="no right"),
     ],
 )
