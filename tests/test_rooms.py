@@ -47,7 +47,7 @@ ROOMS: Final = {
         frozenset(
             {
                 *("aiohttp", "argon2", "cryptography", "igrs_codec", "jinja2", "orjson"),
-                *("phonenumbers", "probatio", "pyotp", "ras_server", "scramp", "segno"),
+                *("probatio", "ras_server", "scramp", "segno"),
                 *("uvloop", "yarl", "zeroconf"),
             }
         ),

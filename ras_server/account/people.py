@@ -9,11 +9,13 @@ import probatio
 from .. import fields
 from ..application import devices
 from ..application.audit import AUDIT
+from ..application.gateways import gateway_removed
+from ..application.granting import person_removed
 from ..errors import Code, RasError
 from ..idempotency import once
 from ..keys import DATABASE, PRINCIPAL
 from ..principal import Kind, allow
-from ..store import accounts
+from ..store import accounts, gateways
 from ..store.accounts import User
 from ..web import answer, body, schema
 from . import second_factor
@@ -55,6 +57,9 @@ async def remove(request: web.Request) -> web.Response:
     if devices.owned_count(request.app, user.user_id):
         raise RasError(Code.DEVICE_OWNED, "Remove the devices, or hand them over, first")
     with request.app[DATABASE].write():
+        person_removed(request.app, user.user_id)
+        for gateway_id in gateways.ids_of_user(request.app[DATABASE], user.user_id):
+            gateway_removed(request.app, gateway_id)
         request.app[SESSIONS].close_user(user.user_id)
         accounts.remove_user(request.app[DATABASE], user.user_id)
     who = request[PRINCIPAL].address

@@ -47,7 +47,7 @@ def channel(settings: Settings) -> Callable[[str, str], Awaitable[None]]:
                 aiohttp.ClientSession(timeout=_TIMEOUT) as session,
                 session.post(url, data=body, headers=headers, allow_redirects=False) as response,
             ):
-                accepted = response.ok
+                accepted = response.status in range(200, 300)
         except aiohttp.ClientError as err:
             raise ConnectionError(type(err).__name__) from None
         if not accepted:

@@ -12,7 +12,7 @@ PARTS: Final[Mapping[str, str]] = {
     "totp": "SELECT created, active FROM totp WHERE user_id = :user",
     "recovery_codes": "SELECT count(*) AS left FROM recovery_code"
     " WHERE user_id = :user AND active = 1",
-    "verifications": "SELECT account_type, account, purpose, created, expires, used, wrong"
+    "verifications": "SELECT purpose, verification.created, expires, used, wrong"
     " FROM verification JOIN user USING (account) WHERE user_id = :user",
     "sessions": "SELECT session_id, gateway_id, client, login_at, expires FROM session"
     " WHERE user_id = :user",

@@ -61,6 +61,12 @@ def of_user(database: Database, user_id: str, after: tuple[int, str], limit: int
     return [_gateway(row) for row in rows]
 
 
+def ids_of_user(database: Database, user_id: str) -> list[str]:
+    """Return the identifiers of all gateways of a user."""
+    rows = database.all("SELECT gateway_id FROM gateway WHERE user_id = ?", (user_id,))
+    return [row["gateway_id"] for row in rows]
+
+
 def _gateway(row: Row) -> Gateway:
     return Gateway(**row)
 

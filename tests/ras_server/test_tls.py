@@ -2,23 +2,18 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from ipaddress import ip_address
 from pathlib import Path
 import ssl
 
 from aiohttp import ClientConnectorError, ClientSession, Fingerprint, TCPConnector, web
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 import pytest
 
 from ras_server.app import create_app
 from ras_server.settings import Settings, SettingsError
 from ras_server.tls import server_context
 from ras_server.vault import Vault
+from tests.ras_server.certificates import certificate
 from tests.ras_server.conftest import MASTER_KEY
 from tests.ras_server.processes import serving
 from tests.ras_server.test_cli import folder as folder  # noqa: PLC0414 - a fixture
@@ -27,32 +22,8 @@ from tests.ras_server.test_cli import folder as folder  # noqa: PLC0414 - a fixt
 @pytest.fixture
 def secure(settings: Settings, tmp_path: Path) -> Settings:
     """Return settings with a certificate of the server's own."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "ras")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False
-        )
-        .sign(key, hashes.SHA256())
-    )
-    cert_path, key_path = tmp_path / "cert.pem", tmp_path / "key.pem"
-    cert_path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    key_path.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
-    return replace(settings, cert=str(cert_path), key=str(key_path))
+    cert, key = certificate(tmp_path)
+    return replace(settings, cert=str(cert), key=str(key))
 
 
 @pytest.fixture
