@@ -4,10 +4,11 @@ from typing import Any, Final
 from zoneinfo import available_timezones
 
 from aiohttp import web
+import orjson
 
 from ..errors import RasError
 from .action import Action, form, refused
-from .page import Visitor, page
+from .page import LOGIN, Visitor, page
 
 _BACK: Final = "/console/account"
 
@@ -16,11 +17,13 @@ async def show(visitor: Visitor) -> web.Response:
     """Show the account, its logins and its gateways."""
     me = await visitor.ask("GET", "/v1/users/me")
     sessions = await visitor.ask("GET", "/v1/users/me/sessions?limit=200")
+    trusted = await visitor.ask("GET", "/v1/users/me/trusted")
     gateways = await visitor.ask("GET", "/v1/gateways?limit=200")
     return visitor.render(
         "account.html",
         me=me,
         sessions=sessions["items"],
+        trusted=trusted["items"],
         gateways=gateways["items"],
         zones=sorted(available_timezones()),
     )
@@ -33,6 +36,29 @@ async def set_zone(visitor: Visitor) -> web.Response:
     except RasError as err:
         return await refused(visitor, err, show)
     return visitor.go(_BACK, "saved")
+
+
+async def export(visitor: Visitor) -> web.Response:
+    """Give the visitor everything that is stored about him, as a file."""
+    try:
+        data = await visitor.ask("GET", "/v1/users/me/export")
+    except RasError as err:
+        return await refused(visitor, err, show)
+    return web.Response(
+        body=orjson.dumps(data, option=orjson.OPT_INDENT_2),
+        content_type="application/json",
+        headers={"Content-Disposition": 'attachment; filename="account.json"'},
+    )
+
+
+async def remove(visitor: Visitor) -> web.Response:
+    """Delete the account."""
+    try:
+        await visitor.ask("DELETE", "/v1/users/me")
+    except RasError as err:
+        return await refused(visitor, err, show)
+    visitor.leave()
+    return visitor.go(LOGIN, "deleted")
 
 
 def _profile(visitor: Visitor) -> dict[str, Any]:
@@ -63,6 +89,18 @@ ROUTES: Final = (
             shown=show,
         ),
     ),
+    form(
+        f"{_BACK}/trusted/{{trust_id}}/end",
+        Action(
+            method="DELETE",
+            api="/v1/users/me/trusted/{trust_id}",
+            back=_BACK,
+            done="trust-ended",
+            shown=show,
+        ),
+    ),
+    web.post(f"{_BACK}/export", page(export)),
+    web.post(f"{_BACK}/remove", page(remove)),
     form(
         f"{_BACK}/gateways/{{gateway_id}}/remove",
         Action(

@@ -1,4 +1,4 @@
-"""The audit as an owner reads it."""
+"""The audit as an owner reads it, and the witnesses of an operation."""
 
 from typing import Final
 
@@ -23,6 +23,13 @@ async def show(visitor: Visitor) -> web.Response:
     )
 
 
+async def show_operation(visitor: Visitor) -> web.Response:
+    """Show what server, gateway and lock tell of one operation."""
+    path = "/v1/operations/{operation_id}/witnesses".format_map(visitor.path)
+    told = await visitor.ask("GET", path)
+    return visitor.render("operation.html", told=told, called=await _names(visitor))
+
+
 async def _names(visitor: Visitor) -> dict[str, str]:
     """Return what the visitor calls the addresses that stand in the audit."""
     locks = await visitor.ask("GET", "/v1/devices?limit=200")
@@ -34,4 +41,7 @@ async def _names(visitor: Visitor) -> dict[str, str]:
     }
 
 
-ROUTES: Final = (web.get("/console/audit", page(show)),)
+ROUTES: Final = (
+    web.get("/console/audit", page(show)),
+    web.get("/console/operations/{operation_id}", page(show_operation)),
+)

@@ -31,6 +31,7 @@ async def show(visitor: Visitor) -> web.Response:
     nothing: dict[str, Any] = {"items": []}
     grants = await visitor.ask("GET", f"{path}/grants?limit=200") if owner else nothing
     codes = await visitor.ask("GET", f"{path}/codes") if owner else nothing
+    config = await visitor.ask("GET", f"{path}/config") if owner else {}
     try:
         log = (await visitor.ask("GET", f"{path}/log?limit=200"))["items"]
     except RasError as err:
@@ -43,6 +44,7 @@ async def show(visitor: Visitor) -> web.Response:
         owner=owner,
         grants=[grant for grant in grants["items"] if grant["revoked"] is None],
         codes=[code for code in codes["items"] if code["state"] == "live"],
+        config=config,
         log=log[: -_LOG - 1 : -1],
     )
 
@@ -68,14 +70,46 @@ def _name(visitor: Visitor) -> dict[str, Any]:
     return {"name": visitor.field("name"), "rev": visitor.number("rev")}
 
 
+def _config(visitor: Visitor) -> dict[str, Any]:
+    return {
+        "auto_relock_s": visitor.number("auto_relock_s"),
+        "relock_needs_door": bool(visitor.field("relock_needs_door")),
+        "keypad_off": bool(visitor.field("keypad_off")),
+        "rev": visitor.number("rev"),
+    }
+
+
 def _reason(visitor: Visitor) -> dict[str, Any]:
     return {"reason": visitor.field("reason")}
+
+
+async def remove(visitor: Visitor) -> web.Response:
+    """Remove a lock, or forget it here only."""
+    mode = visitor.field("mode")
+    path = f"/v1/devices/{visitor.path['device_id']}/remove"
+    try:
+        await visitor.ask("POST", path, {"mode": mode})
+    except RasError as err:
+        return await refused(visitor, err, show)
+    return visitor.go(HOME, "forgotten" if mode == "forget" else "removed")
 
 
 ROUTES: Final = (
     web.get(HOME, page(show_all)),
     web.get(LOCK, page(show)),
     web.post(f"{LOCK}/operate", page(operate)),
+    web.post(f"{LOCK}/remove", page(remove)),
+    form(
+        f"{LOCK}/config",
+        Action(
+            method="PUT",
+            api="/v1/devices/{device_id}/config",
+            fields=_config,
+            back=LOCK,
+            done="configured",
+            shown=show,
+        ),
+    ),
     form(
         f"{LOCK}/name",
         Action(

@@ -92,6 +92,7 @@ _environment.globals |= {
     "policies": texts.POLICIES,
     "weekdays": texts.WEEKDAYS,
     "windows": texts.WINDOWS,
+    "verdicts": texts.VERDICTS,
 }
 
 

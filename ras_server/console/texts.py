@@ -48,6 +48,7 @@ CHANNELS: Final = ("phone", "email")
 
 DONE: Final = {
     "registered": "The account is open. Log in to it now.",
+    "deleted": "The account is deleted.",
     "reset": "The new password is set. Log in with it now.",
     "renamed": "The new name is saved.",
     "locked": "The door is locked.",
@@ -61,7 +62,10 @@ DONE: Final = {
     "code-cancelled": "The code is dead when a gateway has told the lock.",
     "rekeying": "The lock gets a new key as soon as a gateway is near.",
     "tickets-ended": "All tickets end as soon as a gateway is near; remote use waits for it.",
-    "removed": "The lock is being removed.",
+    "removed": "The lock is removed as soon as a gateway is near.",
+    "forgotten": "The server has forgotten the lock. It still has to be reset by hand.",
+    "configured": "Saved. The lock is told when a gateway is near.",
+    "trust-ended": "That browser is asked for a code again.",
     "session-ended": "That login has ended.",
     "gateway-removed": "The gateway is removed. Its locks get new keys.",
     "saved": "Saved.",
@@ -114,6 +118,9 @@ EVENTS: Final = {
     "user.totp.on": "Authenticator app set up",
     "user.totp.off": "Authenticator app given up",
     "user.totp.codes": "New recovery codes",
+    "user.export": "Data taken along",
+    "session.end": "Login ended",
+    "trust.end": "Browser no longer trusted",
     "session.stolen": "Stolen login ended",
     "gateway.create": "Gateway added",
     "gateway.rotate": "Gateway got a new secret",
@@ -143,6 +150,8 @@ EVENTS: Final = {
     "access.unlock": "Asked to unlock",
     "access.open": "Asked to open",
     "lock.answer": "The lock answered",
+    "operation.receipt": "The gateway took it",
+    "operation.sent": "Sent to the lock",
     "log.record": "Record of the lock",
     "log.conflict": "Record that contradicts another",
     "key.owner": "Lock has its owner's key",
@@ -176,6 +185,15 @@ RECORDS: Final = {
     Event.BAD_PACKETS: "Packets that do not fit",
 }
 """What a record of a lock says."""
+
+VERDICTS: Final = {
+    "refused": "The server refused, and nobody tells of anything else.",
+    "open": "Not everybody has spoken yet: records of the lock arrive with a gateway.",
+    "failed": "The lock answered that it did not do it.",
+    "complete": "Server, gateway and lock tell the same.",
+    "contradiction": "The witnesses contradict each other.",
+}
+"""What the witnesses of an operation say together."""
 
 METHODS: Final = {
     Method.HAND: "by hand",

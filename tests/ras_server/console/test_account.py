@@ -116,3 +116,46 @@ async def test_new_recovery_codes_and_the_end(anna: Reader, owner: Client) -> No
     shown = await anna.send("/totp/end")
 
     assert "An authenticator app is safer." in shown.text
+
+
+async def test_trusted_browser(anna: Reader, client: Client) -> None:
+    """A browser that is trusted is listed, and trusted no more."""
+    await client.log_in(ANNA, trust=True)
+    shown = await anna.get(PAGE)
+    assert "Trusted browsers and phones" in shown.text
+
+    (action,) = [form.action for form in shown.forms if "/trusted/" in form.action]
+    shown = await anna.send(action)
+
+    assert "asked for a code again" in shown.text
+    assert "Trusted browsers and phones" not in shown.text
+
+
+async def test_export(anna: Reader) -> None:
+    """A person takes along what is stored about him."""
+    await anna.get(PAGE)
+
+    shown = await anna.send("/export")
+
+    assert shown.headers["Content-Disposition"].startswith("attachment")
+    assert ANNA in shown.markup
+
+
+async def test_delete(anna: Reader, client: Client) -> None:
+    """A person deletes his account; nobody logs in to it any more."""
+    await anna.get(PAGE)
+
+    shown = await anna.send("/account/remove")
+
+    assert "The account is deleted." in shown.text
+    assert (await client.prove(ANNA))[1].code == 1004
+
+
+async def test_delete_with_a_lock(anna: Reader, home: Gateway) -> None:
+    """Who still owns a lock is told so."""
+    await anna.get(PAGE)
+
+    shown = await anna.send("/account/remove")
+
+    assert shown.http == 409
+    assert "still in use" in shown.text

@@ -213,6 +213,46 @@ async def test_end_of_tickets(anna: Reader, path: str) -> None:
     assert "Tickets ended" in (await anna.get("/console/audit")).text
 
 
+async def test_behaviour(anna: Reader, owner: Client, door: Door, path: str) -> None:
+    """The owner says how the lock behaves."""
+    await anna.get(path)
+
+    shown = await anna.send("/config", auto_relock_s="30", keypad_off="yes")
+
+    assert "The lock is told when a gateway is near." in shown.text
+    desired = (await owner.get(f"/v1/devices/{door.device_id}/config")).data["desired"]
+    assert (desired["auto_relock_s"], desired["keypad_off"]) == (30, True)
+
+
+@pytest.mark.parametrize(("mode", "told"), [("wipe", "is removed"), ("forget", "reset by hand")])
+async def test_remove(anna: Reader, path: str, mode: str, told: str) -> None:
+    """A lock is removed through a gateway, or forgotten at once."""
+    await anna.get(path)
+
+    shown = await anna.send("/remove", mode=mode)
+
+    assert shown.path.startswith("/console/?")
+    assert told in shown.text
+    assert ("Front door" in shown.text) is (mode == "wipe")
+
+
+async def test_witnesses(anna: Reader, home: Gateway, door: Door, path: str) -> None:
+    """What server, gateway and lock tell of an operation is found from the audit."""
+    async with online(home, door):
+        await anna.get(path)
+        await anna.send("/operate", cmd="unlock")
+    shown = await anna.get("/console/audit")
+    operation = shown.markup.split('href="/console/operations/')[1].partition('"')[0]
+
+    shown = await anna.get(f"/console/operations/{operation}")
+
+    assert "The server decided" in shown.text
+    assert "The gateway took it" in shown.text
+    assert "The lock answered" in shown.text
+    assert "Front door" in shown.text
+    assert (await anna.get("/console/operations/o-nothing")).http == 404
+
+
 async def test_records(anna: Reader, home: Gateway, door: Door, path: str) -> None:
     """The records of the lock are shown with the name of the person."""
     async with online(home, door):
