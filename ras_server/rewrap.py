@@ -21,7 +21,6 @@ from .store import sealed
 from .web import answer, long_lived
 
 _STEP: Final = 200  # values that are sealed in one transaction
-_POLL: Final = 0.2  # seconds
 
 
 class Rewrap:
@@ -55,16 +54,13 @@ class Rewrap:
         app, vault = self._app, self._app[VAULT]
         database = app[DATABASE]
         self.done = 0
-        self.total = sum(
-            sealed.count(database, column, vault.key_id) for column in sealed.COLUMNS
-        )
+        self.total = sum(sealed.count(database, column, vault.key_id) for column in sealed.COLUMNS)
         await self._reseal()
-        app[LOCKS].reload_sealed()
-        suspects = app[EXCHANGES].under_way  # they may hold a value as it was, and store it
-        while suspects & app[EXCHANGES].under_way:
-            await asyncio.sleep(_POLL)
+        app[LOCKS].reload()
+        for exchange in app[EXCHANGES].under_way:  # it may hold a value as it was, and store it
+            await exchange.done.wait()
         await self._reseal()
-        app[LOCKS].reload_sealed()
+        app[LOCKS].reload()
         app[LOCKS].journal.reseal(app[LOCKS].custody)
         await database.settle()
         vault.drop_older()

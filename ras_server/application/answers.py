@@ -116,7 +116,7 @@ def time_set(record: Record, answer: admin.TimeAnswer, time: int) -> Record:
     Only a clock that went back takes T_adm back with it. The pending generation is left alone.
     """
     if answer.status is not Status.OK:
-        return record
+        return learnt(record, answer.epoch)
     device = record.device
     if time + _BACK < answer.old_time or time + _BACK_OF_T_ADM < device.t_adm:
         record = replace(record, device=replace(device, t_adm=time))

@@ -14,11 +14,11 @@ from ..web import answer, body, schema
 from .access import own_gateway, visible_lock
 from .agenda import current_key, pending_key
 from .decision import OPENING, Wish, is_timely
-from .delivery import deliver
+from .delivery import deliver, set_clock
 from .errand import relayed
 from .evidence import EVIDENCE
 from .exchanges import EXCHANGES, LIFE, Exchange, Start
-from .flows import Flow, Link, Reply, result, set_time
+from .flows import Flow, Link, Reply, result
 from .lifecycle import HELLO, hello_of
 from .locks import LOCKS, Lock
 from .ownership import State
@@ -168,7 +168,7 @@ async def time(request: web.Request) -> web.Response:
     gateway = own_gateway(request, asked["gateway_id"])
 
     def start(link: Link) -> Flow[dict[str, Any]]:
-        yield from set_time(app[LOCKS], link)
+        yield from set_clock(app[LOCKS], link)
         return result()
 
     opened = app[EXCHANGES].add(
@@ -192,8 +192,8 @@ async def deliver_due(request: web.Request) -> web.Response:
     def start(link: Link) -> Flow[dict[str, Any]]:
         if lock.device.state == State.REMOVING:
             return (yield from removal(app[LOCKS], link))
-        if not link.hello.clock_set:
-            yield from set_time(app[LOCKS], link)
+        if not link.hello.clock_set or lock.device.clock_due:
+            yield from set_clock(app[LOCKS], link)
             link.require()
         yield from deliver(app[LOCKS], link, may_commit=may_commit(app, lock))
         return result()

@@ -4,17 +4,19 @@ from dataclasses import replace
 from typing import Final
 
 from igrs_codec.bsld import admin
-from igrs_codec.bsld.frame import Command
+from igrs_codec.bsld.frame import Command, Status
 from igrs_codec.bsld.packet import Hello
 
 from ..errors import Code, RasError
 from ..store.devices import StoredKey
 from .agenda import (
+    LAST_EPOCH,
     SCHEDULE,
     Plan,
     Purpose,
     current_key,
     next_plan,
+    pending_key,
     prepare_plan,
     refused,
     rotation_due,
@@ -32,9 +34,10 @@ from .flows import (
     no_answer,
     prove,
     read_frame_answer,
+    send_time,
     take_answer,
 )
-from .locks import Lock, Locks
+from .locks import MINUTE, Lock, Locks
 from .ownership import PENDING, Step, advance
 
 _MOST_FRAMES: Final = 16
@@ -42,18 +45,20 @@ _MOST_FRAMES: Final = 16
 
 
 def deliver(locks: Locks, link: Link, *, may_commit: bool) -> Flow[None]:
-    """Tell the lock everything that is due, one frame after the other."""
+    """Tell the lock everything that is due, one frame after the other.
+
+    A key exchange comes last: one that fails again and again holds up no revocation.
+    """
     lock = link.lock
     for _ in range(_MOST_FRAMES):
         if link.over or link.wiped:
             return
-        reason = rotation_due(lock.record)
-        if reason and reason != SCHEDULE:
-            yield from rotate(locks, link)
-            continue
         plan = due(locks, lock, hello=link.hello, may_commit=may_commit)
         if plan is None:
-            return
+            if rotation_due(lock.record) in {"", SCHEDULE}:
+                return
+            yield from rotate(locks, link)
+            continue
         if lock.record.frame is not None and waits(lock.record.frame, locks.now):
             raise RasError(Code.FRAME_REJECTED, "The lock rejected the last frame; it waits")
         yield from tell(locks, link, plan)
@@ -86,12 +91,46 @@ def doubt_plan(lock: Lock, current: StoredKey) -> Plan:
     )
 
 
-def tell(locks: Locks, link: Link, plan: Plan) -> Flow[admin.AdminAnswer]:
+def set_clock(locks: Locks, link: Link) -> Flow[None]:
+    """Set the clock of the lock, and take the HELLO that follows."""
+    answer = yield from send_time(locks, link)
+    if answer.status is Status.OK:
+        return
+    if answer.epoch == LAST_EPOCH:
+        yield from _leave_last_epoch(locks, link, answer.old_time)
+    raise RasError(Code.FRAME_REJECTED, "The lock refuses the time")
+
+
+def _leave_last_epoch(locks: Locks, link: Link, lock_time: int) -> Flow[None]:
+    """Give a lock another generation in its own wrong time: its clock cannot go back (9.2).
+
+    Under the new generation, whose epoch is 1, it can: a minute later, with the next time frame.
+    """
+    lock = link.lock
+    if pending_key(lock.record) is None:
+        if (plan := prepare_plan(lock.record, x25519=False)) is None:
+            locks.store_rotation(lock)
+            plan = prepare_plan(lock.record, x25519=False)
+        if plan is not None:
+            yield from tell(locks, link, plan, lock_time=lock_time)
+    plan = next_plan(lock.record, hello=link.hello)
+    if plan is None or plan.purpose != Purpose.COMMIT:
+        return
+    yield from tell(locks, link, plan, lock_time=lock_time)
+    locks.save(lock, replace(lock.record, device=replace(lock.device, clock_due=1)))
+    raise RasError(
+        Code.RATE_LIMITED, "The clock of the lock can be set in a minute", retry_after=MINUTE
+    )
+
+
+def tell(
+    locks: Locks, link: Link, plan: Plan, *, lock_time: int | None = None
+) -> Flow[admin.AdminAnswer]:
     """Send one administration frame, and take its answer."""
     lock = link.lock
     commits = plan.key.phase in PENDING and link.hello.gen != plan.key.gen
     renews = commits or plan.purpose in {Purpose.EPOCH, Purpose.REMOVE}
-    frame = locks.frame(lock, plan)
+    frame = locks.frame(lock, plan, lock_time=lock_time)
     reply = yield Flight((frame.packet,), expect=2 if renews else 1)
     answer = read_frame_answer(locks, lock, reply.notifications)
     if answer is None:

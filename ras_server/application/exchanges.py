@@ -115,13 +115,13 @@ class Exchanges:
         self._resting: dict[str, int] = {}
 
     @property
-    def under_way(self) -> frozenset[str]:
-        """Return the ids of the exchanges that have begun and not ended."""
-        return frozenset(
-            exchange.id
+    def under_way(self) -> list[Exchange]:
+        """Return the exchanges that have begun and not ended."""
+        return [
+            exchange
             for exchange in self._exchanges.values()
             if exchange.began and exchange.result is None
-        )
+        ]
 
     async def open(
         self,

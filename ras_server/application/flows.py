@@ -201,7 +201,7 @@ class TimeFrame:
         return answer if isinstance(answer, admin.TimeAnswer) else None
 
 
-def set_time(locks: Locks, link: Link) -> Flow[None]:
+def send_time(locks: Locks, link: Link) -> Flow[admin.TimeAnswer]:
     """Set the clock of the lock (command 10), and take the HELLO that follows."""
     lock = link.lock
     key = key_for(lock, link.hello)
@@ -219,9 +219,9 @@ def set_time(locks: Locks, link: Link) -> Flow[None]:
             "lock.time", f"gw:{link.gateway_id}", lock.address, result=CODE_OF[answer.status]
         )
         locks.save(lock, record)
-    if answer.status is not Status.OK:
-        raise RasError(Code.FRAME_REJECTED, "The lock refuses the time")
-    link.renew(locks, reply)
+    if answer.status is Status.OK:
+        link.renew(locks, reply)
+    return answer
 
 
 def key_for(lock: Lock, hello: Hello) -> StoredKey:

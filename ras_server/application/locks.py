@@ -14,7 +14,7 @@ from igrs_codec.bsld.session import HelloMemory
 
 from ..errors import Code, RasError
 from ..keys import Clock, Random
-from ..store import devices as store
+from ..store import clock as clock_store, devices as store
 from ..store.db import Database
 from ..store.devices import Device, Record, StoredFrame, StoredKey
 from .agenda import Plan, current_key, issue
@@ -30,6 +30,8 @@ TIME_FRAMES: Final = 6
 """Time frames per lock and hour; and at most one a minute."""
 MINUTE: Final = 60  # seconds
 HOUR: Final = 3600  # seconds
+_DOUBT: Final = 120
+"""Seconds below its highest time at which the server's clock is not believed."""
 
 
 class Lock:
@@ -90,17 +92,24 @@ class Locks:
         self._clock = clock
         self._locks: dict[str, Lock] = {}
         self._tid = int.from_bytes(random(2))
+        self._mark = max(clock_store.mark(db), audit.head.ts)
 
     @property
     def now(self) -> int:
-        """Return the time in whole Unix seconds; raise 5004 if the own clock went back.
-
-        The newest entry of the audit is the mark the clock must not fall below.
-        """
+        """Return the time in whole Unix seconds; raise 5004 if the own clock went back."""
         now = int(self._clock())
-        if now < self.audit.head.ts - 120:
+        if now < self._mark - _DOUBT:
             raise RasError(Code.NOT_READY, "The server's clock went back")
+        if now > self._mark + MINUTE:
+            self._mark = now
+            clock_store.set_mark(self.db, now)
         return now
+
+    def confirm_clock(self, now: int) -> int:
+        """Take a time as the mark that the clock must not fall below; return the old one."""
+        before, self._mark = self._mark, now
+        clock_store.set_mark(self.db, now)
+        return before
 
     @property
     def moment(self) -> float:
@@ -127,8 +136,8 @@ class Locks:
             lock = self._locks[device_id] = Lock(Record(device=device), stored=False)
         return lock
 
-    def reload_sealed(self) -> None:
-        """Read the records again: their values were sealed anew."""
+    def reload(self) -> None:
+        """Read the records again: somebody changed the rows themselves."""
         for lock in self._locks.values():
             if lock.stored is not None and (fresh := store.load(self.db, lock.id)) is not None:
                 lock.record = lock.stored = fresh

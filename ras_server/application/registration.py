@@ -11,7 +11,7 @@ from ..errors import Code, RasError
 from ..store.devices import StoredKey
 from .agenda import owner_user, pending_key
 from .custody import LabelKey
-from .delivery import deliver
+from .delivery import deliver, set_clock
 from .flows import (
     PROV_TIME,
     Flight,
@@ -22,7 +22,6 @@ from .flows import (
     no_answer,
     prove,
     result,
-    set_time,
 )
 from .locks import Locks
 from .ownership import Phase, State, Step, advance
@@ -54,7 +53,7 @@ def register(locks: Locks, link: Link, claim: Claim) -> Flow[dict[str, Any]]:
             raise RasError(Code.WINDOW_CLOSED, "The pairing window is not open")
         raise RasError(Code.DEVICE_OWNED, "The lock has an owner")
     if not link.hello.clock_set and not link.administered:
-        yield from set_time(locks, link)
+        yield from set_clock(locks, link)
         link.require()
     yield from deliver(locks, link, may_commit=True)
     if lock.device.state not in _REGISTERED or not all(user.synced for user in lock.record.users):
@@ -145,7 +144,7 @@ def remove(locks: Locks, link: Link) -> Flow[dict[str, Any]]:
         locks.forget(link.lock)
         return result()
     if not link.hello.clock_set:
-        yield from set_time(locks, link)
+        yield from set_clock(locks, link)
         link.require()
     yield from deliver(locks, link, may_commit=True)
     if not link.wiped:

@@ -36,7 +36,7 @@ from ..errors import Code, RasError
 from .agenda import current_key
 from .answers import CODE_OF
 from .decision import Standing
-from .delivery import deliver, doubt_plan, tell
+from .delivery import deliver, doubt_plan, set_clock, tell
 from .flows import (
     Flight,
     Flow,
@@ -44,7 +44,6 @@ from .flows import (
     Reply,
     no_answer,
     result,
-    set_time,
 )
 from .locks import Locks
 
@@ -222,9 +221,9 @@ def relay(
 def _prepare(locks: Locks, link: Link) -> Flow[None]:
     """Set the clock if that is possible, and deliver what is due."""
     device = link.lock.device
-    if not link.hello.clock_set:
+    if not link.hello.clock_set or device.clock_due:
         try:
-            yield from set_time(locks, link)
+            yield from set_clock(locks, link)
         except RasError as err:
             if err.code is not Code.RATE_LIMITED:
                 raise

@@ -49,6 +49,15 @@ class Sightings:
         self._asked[device_id] = now
         return True
 
+    @property
+    def known(self) -> list[str]:
+        """Return the locks that were heard."""
+        return list(self._seen)
+
+    def forget_device(self, device_id: str) -> None:
+        """Forget who heard a lock: it changes hands."""
+        self._seen.pop(device_id, None)
+
     def forget_gateway(self, gateway_id: str) -> None:
         """Forget what a gateway heard."""
         for seen in self._seen.values():

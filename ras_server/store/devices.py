@@ -277,3 +277,29 @@ def add_time_frame(db: Database, device_id: str, at: int) -> None:
 def forget_time_frames(db: Database, before: int) -> None:
     """Drop what no limit counts any more."""
     db.execute("DELETE FROM time_frame WHERE at <= ?", (before,), durable=False)
+
+
+def want_time(db: Database) -> int:
+    """Note that every owned lock needs its clock set anew; return how many there are."""
+    return db.execute("UPDATE device SET clock_due = 1 WHERE owner IS NOT NULL")
+
+
+def rotting(db: Database, before: int, limit: int) -> list[str]:
+    """Return locks whose present key is of before a time, and for which no re-key is due."""
+    rows = db.all(
+        "SELECT device_id FROM device_key JOIN device USING (device_id)"
+        " WHERE phase = 'current' AND device_key.created < ? AND rekey = ''"
+        " AND state = 'active' LIMIT ?",
+        (before, limit),
+    )
+    return [row["device_id"] for row in rows]
+
+
+def outlived(db: Database, now: int, limit: int) -> list[str]:
+    """Return the grants that have ended, and still have a row at their lock."""
+    rows = db.all(
+        "SELECT access_grant.grant_id FROM access_grant JOIN lock_user USING (device_id, uid)"
+        " WHERE until <= ? AND wanted = 1 LIMIT ?",
+        (now, limit),
+    )
+    return [row["grant_id"] for row in rows]

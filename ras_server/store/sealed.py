@@ -41,6 +41,9 @@ COLUMNS = (
         place=lambda row: f"{_device(row)}/{row['code_key']}",
         more=("code_key",),
     ),
+    Column(
+        table="totp", name="secret", key=("user_id", "active"), place=lambda row: row["user_id"]
+    ),
     *(
         Column(
             table="device_key",
@@ -89,4 +92,5 @@ def replace(db: Database, column: Column, row: Row, value: bytes) -> None:
 
 
 def _old(column: Column) -> str:
-    return f"{column.condition} AND {column.name} IS NOT NULL AND substr({column.name}, 1, 4) != :id"
+    value = column.name
+    return f"{column.condition} AND {value} IS NOT NULL AND substr({value}, 1, 4) != :id"

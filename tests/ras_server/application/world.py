@@ -12,7 +12,7 @@ from ras_server.application.agenda import Purpose, current_key
 from ras_server.application.audit import AuditLog
 from ras_server.application.custody import Custody
 from ras_server.application.decision import Standing
-from ras_server.application.delivery import deliver, due
+from ras_server.application.delivery import deliver, due, set_clock
 from ras_server.application.flows import (
     Flight,
     Flow,
@@ -20,7 +20,6 @@ from ras_server.application.flows import (
     Reply,
     accept,
     read_frame_answer,
-    set_time,
     take_answer,
 )
 from ras_server.application.keyjournal import KeyJournal
@@ -219,8 +218,8 @@ class World:
         if self.lock.device.state == State.REMOVING:
             yield from remove(self.locks, link)
             return
-        if not link.hello.clock_set:
-            yield from set_time(self.locks, link)
+        if not link.hello.clock_set or self.lock.device.clock_due:
+            yield from set_clock(self.locks, link)
             link.require()
         yield from deliver(self.locks, link, may_commit=True)
 
