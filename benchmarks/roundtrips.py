@@ -80,18 +80,18 @@ async def test_round_trips(home: Home, capsys: pytest.CaptureFixture[str]) -> No
 async def _count(
     home: Home, name: str, operation: Callable[[], Awaitable[None]], *, warm: bool = False
 ) -> str:
-    await until(lambda: not home.coordinator._learning)
+    await until(lambda: not home.coordinator.learner.busy)
     if not warm:
         await home.coordinator.async_rest()
-    coordinator, learn = home.coordinator, home.coordinator._learn_soon
-    coordinator._learn_soon = lambda: None  # type: ignore[method-assign] # counted on its own
+    coordinator, learn = home.coordinator, home.coordinator.learner.async_soon
+    coordinator.learner.async_soon = lambda: None  # type: ignore[method-assign] # counted on its own
     home.radio.reset()
     began = time.perf_counter()
     await operation()
     took = (time.perf_counter() - began) * 1000
     traffic = home.radio.traffic
     steps = list(traffic.steps)
-    coordinator._learn_soon = learn  # type: ignore[method-assign]
+    coordinator.learner.async_soon = learn  # type: ignore[method-assign]
     att = sum(_ATT[step] for step in steps)
     air = att + sum(_PDUS[step] for step in steps) * _AIR
     packets = len(traffic.writes) + len(traffic.notifications)

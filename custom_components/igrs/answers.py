@@ -168,16 +168,42 @@ class PendingFrame:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What the RAS knows of a record (API 7): the user's name, who asked, which gateway.
+
+    channel is the kind of address that asked for the operation: user, guest, tpsp or gw.
+    """
+
+    user: str | None
+    channel: str | None
+    gateway: str | None
+
+    @classmethod
+    def from_json(cls, data: Json) -> Self:
+        """Parse one element of `records`."""
+        return cls(user=data.get("user"), channel=data.get("channel"), gateway=data.get("gateway"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LogReceipt:
-    """What became of uploaded log records (API 7); `next` is the record to read next."""
+    """What became of uploaded log records (API 7).
+
+    `next` is the record to read next; `gap` the first and the last of those that the RAS
+    misses; `told` what it knows of the records, by number.
+    """
 
     next: int
+    gap: tuple[int, int] | None
+    told: dict[int, Told]
 
     @classmethod
     def from_json(cls, data: Json) -> Self:
         """Parse the answer to POST log."""
+        gap = data["gap"]
         return cls(
             next=int(data["next"]),
+            gap=None if gap is None else (int(gap[0]), int(gap[1])),
+            told={int(it["record"]): Told.from_json(it) for it in data.get("records", ())},
         )
 
 

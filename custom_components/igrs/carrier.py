@@ -20,16 +20,15 @@ from .dialogue import Dialogue, FailedError
 from .errors import LockError, Reason
 from .igrs_codec.bsld.driver import BsldLink
 from .igrs_codec.bsld.frame import (
-    MAX_U16,
     Bolt,
     Command,
-    Event as LogEvent,
     Operation,
     Record,
+    Right,
     Status,
-    is_older,
 )
 from .igrs_codec.bsld.session import Answered, HelloMemory, Moved, Recorded
+from .igrs_codec.bsld.ticket import Ticket
 from .igrs_codec.bsld.tracker import Tracker, clock_agrees
 from .igrs_codec.driver import (
     Event,
@@ -50,8 +49,6 @@ ASK_RAS_TIMEOUT: Final = 5  # seconds; the lock hangs up 10 s after its HELLO
 RECONNECT_DELAY: Final = 1  # seconds after a HELLO that may be a replay
 TICKET_RIGHTS: Final = ("lock", "unlock", "open", "log")
 TICKET_TTL: Final = 86400  # seconds; renewed long before (protocol 15)
-LOG_SIZE: Final = 256  # records that a lock keeps at least
-LOG_BATCH: Final = 16  # records in an answer
 
 _TRIES: Final = 2
 _MOVING: Final = frozenset({Bolt.LOCKING, Bolt.UNLOCKING})
@@ -72,11 +69,11 @@ _FAILURES: Final = {
 }
 
 
-class Log(NamedTuple):
-    """Records read from a lock, oldest first, and its time in seconds when they were read."""
+class Done(NamedTuple):
+    """An operation that was done: the number of its record (u16), and of the ticket used."""
 
-    records: list[Record]
-    lock_time: int
+    number: int
+    credential: str
 
 
 class Observer(Protocol):
@@ -94,8 +91,8 @@ class Observer(Protocol):
     def log_grew(self) -> None:
         """Read the log: there is a new record."""
 
-    def keep(self, tickets: Tickets) -> None:
-        """Keep what the RAS handed out."""
+    def keep(self, tickets: Tickets, person: str | None) -> None:
+        """Keep what the RAS handed out for a person, or for the household."""
 
     def delivered(self, notifications: tuple[bytes, ...]) -> None:
         """Tell the RAS what the lock answered to a queued frame."""
@@ -134,12 +131,17 @@ class Carrier:
         self._asked_version = False  # since Home Assistant started
         self._operations = 0  # that run or wait; what only reads does not count
         self._dialogue: Dialogue | None = None
+        self._person: str | None = None  # for whom the session of the dialogue is
         self._lingering: asyncio.Task[None] | None = None
         self._refusal: RasError | None = None
 
-    async def async_operate(self, operation: Operation) -> None:
-        """Lock, unlock or open, and wait for the end of the movement; or raise LockError."""
+    async def async_operate(self, operation: Operation, person: str | None = None) -> Done:
+        """Lock, unlock or open, and wait for the end of the movement; or raise LockError.
+
+        It is done with the tickets of the person, or those of the household.
+        """
         async with self._turn(operates=True):
+            await self._async_become(person)
             result: Answered | Moved = await self._async_say(lambda it: it.async_operate(operation))
             if result.status is Status.OK and result.state and result.state.bolt in _MOVING:
                 result = await self._async_say(Dialogue.async_moved, tries=1)
@@ -147,13 +149,16 @@ class Carrier:
                 raise LockError(_REFUSALS.get(result.status, Reason.FAILED))
             if result.state and result.state.bolt is Bolt.JAMMED:
                 raise LockError(Reason.JAMMED)
+            return Done(result.counter, self._credential)
 
-    async def async_learn(self, first: int | None) -> Log:
+    async def async_learn(self, first: int | None) -> list[Record]:
         """Read the state, once the version, and the log; or raise LockError.
 
         first is the number of the oldest record wanted, None for all there are.
         """
         async with self._turn():
+            if not any(Right.LOG in ticket.rights for ticket in self._tickets.values()):
+                await self._async_become(None)
             return await self._async_say(lambda it: self._async_learn(it, first))
 
     async def async_relay(self, exchange_id: str, accept: Callable[[], Awaitable[None]]) -> None:
@@ -238,6 +243,24 @@ class Carrier:
                 if err.failed.reason is Failure.HELLO_REFUSED:
                     await asyncio.sleep(RECONNECT_DELAY)
 
+    @property
+    def _tickets(self) -> dict[int, Ticket]:
+        return self._memory.of(self._person)
+
+    @property
+    def _credential(self) -> str:
+        """The number of the ticket that the session rests on."""
+        if self._dialogue is None:
+            return ""
+        ticket = self._tickets.get(self._dialogue.hello.hello.gen)
+        return "" if ticket is None else str(ticket.tid)
+
+    async def _async_become(self, person: str | None) -> None:
+        """Speak for a person, or for the household: a session is for one of them only."""
+        if person != self._person:
+            await self._async_hang_up()
+            self._person = person
+
     async def _async_open_if_closed(self) -> Dialogue:
         """Return the link that is kept, or a new one on which queued frames went first."""
         if self._dialogue is not None and not self._dialogue.closed:
@@ -249,7 +272,7 @@ class Carrier:
     async def _async_open(self) -> Dialogue:
         if is_full(self._hass, self._address):
             await self._observer.make_room()
-        driver = BsldLink(self._memory.tickets, self._hellos, self._tracker, os.urandom)
+        driver = BsldLink(self._tickets, self._hellos, self._tracker, os.urandom)
         self._dialogue = await Dialogue.async_open(
             self._hass,
             self._address,
@@ -270,24 +293,13 @@ class Carrier:
                 self._observer.delivered(notifications)
             self.pending = [other for other in self.pending if other is not frame]
 
-    async def _async_learn(self, dialogue: Dialogue, first: int | None) -> Log:
+    async def _async_learn(self, dialogue: Dialogue, first: int | None) -> list[Record]:
         if dialogue.counter is None:
             await dialogue.async_status()
         if not self._asked_version:
             self._memory.version = await dialogue.async_version()
             self._asked_version = True
-        newest = dialogue.counter or 0
-        if first is None:
-            first = (newest - LOG_SIZE + 1) & MAX_U16
-        records: list[Record] = []
-        while not is_older(newest, first):
-            batch = await dialogue.async_log(first)
-            found = [record for record in batch if record.event is not LogEvent.NONE]
-            records += found
-            if len(found) < LOG_BATCH:
-                break
-            first = (found[-1].number + 1) & MAX_U16
-        return Log(records, dialogue.lock_time)
+        return await dialogue.async_log(first)
 
     # What the driver asks and tells
 
@@ -309,16 +321,19 @@ class Carrier:
 
     async def _async_replace_tickets(self, dialogue: Dialogue, trouble: TicketTrouble) -> None:
         """Fetch new tickets; the RAS may first have to learn the lock's epoch."""
-        fetch = partial(self._ras.tickets, self._device_id, TICKET_RIGHTS, TICKET_TTL)
+        person = self._person
+        fetch = partial(
+            self._ras.tickets, self._device_id, TICKET_RIGHTS, TICKET_TTL, person=person
+        )
         tickets = await fetch()
-        refused = {ticket.epoch for ticket in self._memory.tickets.values()}
+        refused = {ticket.epoch for ticket in self._tickets.values()}
         if trouble is TicketTrouble.EPOCH and any(it["epoch"] in refused for it in tickets.tickets):
             await fetch(reason=trouble)
             for frame in await self._ras.pending(self._device_id):
                 notifications = await dialogue.async_deliver(frame.packet)
                 await self._ras.report_pending(self._device_id, notifications)
             tickets = await fetch()
-        self._observer.keep(tickets)
+        self._observer.keep(tickets, person)
 
     def _heard(self, event: Event) -> None:
         """Tell the observer what matters to it."""

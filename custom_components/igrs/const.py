@@ -7,6 +7,7 @@ DOMAIN: Final = "igrs"
 LOGGER: Final = logging.getLogger(__package__)
 
 SUBENTRY_LOCK: Final = "lock"
+SUBENTRY_PERSON: Final = "person"
 
 CONF_SERVER_ID: Final = "server_id"
 CONF_USER_ID: Final = "user_id"
@@ -15,3 +16,6 @@ CONF_GATEWAY_SECRET: Final = "gateway_secret"  # noqa: S105 - a name, not a secr
 CONF_FINGERPRINT: Final = "fingerprint"
 
 CONF_DEVICE_ID: Final = "device_id"
+
+CONF_USER: Final = "user"
+CONF_PERSON: Final = "person"

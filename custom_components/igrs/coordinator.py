@@ -19,6 +19,7 @@ from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, Upda
 
 from .adverts import Adverts
 from .answers import Tickets
+from .asker import Asker
 from .carrier import TICKET_RIGHTS, TICKET_TTL, Carrier
 from .const import CONF_DEVICE_ID, DOMAIN, LOGGER
 from .errors import LockError
@@ -26,6 +27,8 @@ from .history import History
 from .igrs_codec.bsld.frame import Bolt, LockState, Operation
 from .igrs_codec.bsld.keys import device_id_from_text
 from .igrs_codec.bsld.tracker import ASK_INTERVAL, MEMORY, Shown, Tracker, Verdict, Want
+from .learner import Learner
+from .operations import Operations
 from .ras import GatewayClient
 from .ras_errors import RasError
 from .storage import Memory
@@ -33,7 +36,6 @@ from .storage import Memory
 if TYPE_CHECKING:
     from .gateway import Gateway, IgrsConfigEntry
 
-RECORDS_DELAY: Final = 10  # seconds from a change seen from outside until its record is read
 RENEW_AFTER: Final = 6 * 3600  # seconds
 
 
@@ -99,25 +101,51 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
             clock_confirmed=lambda: self._gateway.clock_confirmed,
             judged=self._judged,
         )
+        self.learner = Learner(
+            hass,
+            self,
+            carrier=self._carrier,
+            tracker=self._tracker,
+            history=self.history,
+            memory=self.memory,
+        )
+        self._operations = Operations(
+            ras=ras,
+            file=memory,
+            device_id=self.device_id,
+            gateway_name=entry.title,
+            carrier=self._carrier,
+            history=self.history,
+            learner=self.learner,
+            online=lambda: self.online,
+            keep=self.keep,
+        )
         self._shown: Shown | None = None
         self._stop_gone: CALLBACK_TYPE | None = None
-        self._stop_records: CALLBACK_TYPE | None = None
         self._unowned = False
-        self._learning = False
-        self._learn_again = False
         self._renewed_at = 0.0
-        self._learnt_at: float | None = None
+        self._asker: Asker | None = None
         # What the tracker asks for, and who does it.
         self._wanted: dict[Want, Callable[[], Coroutine[Any, Any, None]]] = {
             Want.KEYS: self.async_renew,
             Want.TIME: self.async_set_time,
-            Want.STATE: self._async_learn_all,
+            Want.STATE: self.learner.async_learn_all,
         }
         self._known_listeners: list[CALLBACK_TYPE] = []
 
     @property
     def _gateway(self) -> Gateway:
         return self.config_entry.runtime_data
+
+    @property
+    def online(self) -> bool:
+        """Whether the RAS is there."""
+        return self._gateway.online
+
+    @property
+    def asker(self) -> Asker | None:
+        """Who asked for what is under way from here."""
+        return self._asker
 
     # What the entities use
 
@@ -129,22 +157,24 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
         else:
             listener()
 
-    async def async_operate(self, operation: Operation) -> None:
+    async def async_operate(self, operation: Operation, asker: Asker) -> None:
         """Lock, unlock or open, and wait until it is done; or raise LockError."""
+        self._asker = asker
         self._show(asked=operation)
         try:
-            await self._carrier.async_operate(operation)
+            await self._operations.async_do(operation, asker)
         finally:
             self._show(asked=None)
+            self._asker = None
             if self._tracker.in_doubt:
-                self._learn_soon()  # for the state
-        self._learn_soon()  # for the record of it
+                self.learner.async_soon()  # for the state
+        self.learner.async_soon()  # for the record of it
 
     @override
     async def _async_update_data(self) -> LockData:
         """Connect for the state: somebody asked for an update."""
         try:
-            await self._async_learn()
+            await self.learner.async_learn()
         except LockError as err:
             if not self._tracker.available(time.time()):
                 raise UpdateFailed(
@@ -166,10 +196,10 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
         """Stop listening and hang up."""
         await super().async_shutdown()
         self.adverts.async_stop()
-        for stop in (self._stop_gone, self._stop_records):
-            if stop is not None:
-                stop()
-        self._stop_gone = self._stop_records = None
+        self.learner.async_stop()
+        if self._stop_gone is not None:
+            self._stop_gone()
+            self._stop_gone = None
         await self._carrier.async_close()
 
     @callback
@@ -185,17 +215,23 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
     async def async_relay(self, exchange_id: str, accept: Callable[[], Awaitable[None]]) -> None:
         """Accept a remote operation and carry it; raise LockError or RasError."""
         await self._carrier.async_relay(exchange_id, accept)
-        self._learn_soon()
+        self.learner.async_soon()
 
     async def async_set_time(self) -> None:
         """Let the RAS set the lock's clock; raise LockError or RasError."""
         await self._carrier.async_set_time()
 
     @callback
+    def async_tell_soon(self) -> None:
+        """Hand the RAS what was read while it was away."""
+        if self.memory.unsent:
+            self.work(self.learner.async_tell(), "log")
+
+    @callback
     def async_renew_soon(self) -> None:
         """Fetch new tickets and keys in the background."""
         self._renewed_at = time.time()
-        self._work(self.async_renew(), "tickets")
+        self.work(self.async_renew(), "tickets")
 
     async def async_renew(self) -> None:
         """Fetch new tickets and keys and the queued frames, or raise RasError."""
@@ -214,11 +250,13 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
         """Show what an advert brought, and do what it asks for."""
         if verdict is Verdict.ACCEPTED:
             before, after = self._shown, self._tracker.shown
+            changed = before is None or after is None or before.counter != after.counter
+            if changed and _is_more_than_a_door(before, after):
+                self.history.unread |= self._asker is None and not self._is_read(after)
+                self.learner.async_records_soon()
             self._accepted()
-            if before is None or after is None or before.counter != after.counter:
+            if changed:
                 self._gateway.async_tell()
-                if _is_more_than_a_door(before, after):
-                    self._read_records_soon()
         elif verdict is Verdict.UNOWNED and not self._unowned:
             # Reset by hand: whoever wants it back registers it anew.
             bluetooth.async_rediscover_address(self.hass, self.address)
@@ -242,17 +280,17 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
     @callback
     def clock_wrong(self) -> None:
         """Have the lock's clock set (called by the carrier)."""
-        self._work(self.async_set_time(), "clock")
+        self.work(self.async_set_time(), "clock")
 
     @callback
     def log_grew(self) -> None:
         """Read the log: the lock has a new record (called by the carrier)."""
-        self._learn_soon()
+        self.learner.async_soon()
 
     @callback
-    def keep(self, tickets: Tickets) -> None:
-        """Keep what the RAS handed out (called by the carrier)."""
-        self._file.keep(self.device_id, tickets.tickets, tickets.k_adv)
+    def keep(self, tickets: Tickets, person: str | None = None) -> None:
+        """Keep what the RAS handed out for a person, or for the household."""
+        self._file.keep(self.device_id, tickets.tickets, tickets.k_adv, person)
         self._tracker.set_keys(self.memory.k_adv)
         self.async_update_listeners()
         self.adverts.async_hear_again()
@@ -260,7 +298,7 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
     @callback
     def delivered(self, notifications: tuple[bytes, ...]) -> None:
         """Tell the RAS what answers a queued frame (called by the carrier)."""
-        self._work(self._async_report(notifications), "queued frame")
+        self.work(self._async_report(notifications), "queued frame")
 
     async def make_room(self) -> None:
         """Hang up where a connection is only kept for later (called by the carrier)."""
@@ -271,6 +309,9 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
     async def async_rest(self) -> None:
         """Give the connection up, if it is only kept for later."""
         await self._carrier.async_rest()
+
+    def _is_read(self, shown: Shown | None) -> bool:
+        return shown is not None and shown.counter == self.memory.last_record
 
     @callback
     def _accepted(self) -> None:
@@ -299,6 +340,7 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
             bolt=self._tracker.bolt,
             state=None if shown is None else shown.state,
             battery=None if shown is None else shown.battery,
+            changed_by=self.history.changed_by,
             **changes,
         )
         self.async_update_listeners()
@@ -312,32 +354,11 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
         want = self._tracker.wants(now)
         if want is not None:
             self._tracker.asked(want, now)
-            self._work(self._wanted[want](), want.value)
-        elif self.memory.version is None and self._may_learn(now):
-            self._learn_soon()
+            self.work(self._wanted[want](), want.value)
+        elif self.memory.version is None and self.learner.may_ask:
+            self.learner.async_soon()
 
-    def _may_learn(self, now: float) -> bool:
-        """Return whether the lock is heard, and has not been asked lately."""
-        return (
-            bool(self.memory.tickets)
-            and self._tracker.available(now)
-            and (self._learnt_at is None or now - self._learnt_at > ASK_INTERVAL)
-        )
-
-    @callback
-    def _read_records_soon(self) -> None:
-        """Read the records of a change, together with those that follow it at once."""
-        if self._stop_records is None:
-            self._stop_records = async_call_later(self.hass, RECORDS_DELAY, self._read_records)
-
-    @callback
-    def _read_records(self, _: datetime) -> None:
-        self._stop_records = None
-        shown = self._tracker.shown
-        if shown is not None and shown.counter != self.memory.last_record:
-            self._learn_soon()
-
-    def _work(self, work: Coroutine[Any, Any, None], what: str) -> None:
+    def work(self, work: Coroutine[Any, Any, object], what: str) -> None:
         """Do something in the background; its failure is nobody's but the log's."""
 
         async def run() -> None:
@@ -350,44 +371,19 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
             self.hass, run(), f"{DOMAIN} {self.device_id} {what}"
         )
 
-    @callback
-    def _learn_soon(self) -> None:
-        """Learn in the background; once more if it is being done already."""
-        if self._learning:
-            self._learn_again = True
-        else:
-            self._work(self._async_learn_all(), "learning")
-
     async def _async_report(self, notifications: tuple[bytes, ...]) -> None:
         if await self._ras.report_pending(self.device_id, notifications):
             await self.async_deliver()
 
-    async def _async_learn_all(self) -> None:
-        self._learning = True
-        try:
-            while True:
-                self._learn_again = False
-                await self._async_learn()
-                if not self._learn_again:
-                    return
-        finally:
-            self._learning = False
+    @callback
+    def learnt(self) -> None:
+        """Show what was learnt (called by the learner)."""
+        self._show()
 
-    async def _async_learn(self) -> None:
-        """Read the state, what the lock can do and its log, in one session."""
-        self._learnt_at = time.time()
-        known = self.memory.version
-        first = self.history.first(online=self._gateway.online)
-        log = await self._carrier.async_learn(first)
-        if self.memory.version != known:
-            self._file.save()
-            self._tell_known()
-        self.history.show(log.records)
-        self._show(changed_by=self.history.changed_by)
-        if self._gateway.online and log.records:
-            await self.history.async_tell(log)
-
-    def _tell_known(self) -> None:
+    @callback
+    def version_known(self) -> None:
+        """Show what the lock is and can do (called by the learner)."""
+        self._file.save()
         registry = dr.async_get(self.hass)
         device = registry.async_get_device_by_identifier(
             (DOMAIN, self.device_id), self.config_entry.entry_id

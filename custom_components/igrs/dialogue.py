@@ -12,7 +12,14 @@ from typing import Final, Self
 from homeassistant.core import HomeAssistant
 
 from .answers import Exchange, Json
-from .igrs_codec.bsld.frame import Command, Operation, Record
+from .igrs_codec.bsld.frame import (
+    MAX_U16,
+    Command,
+    Event as LogEvent,
+    Operation,
+    Record,
+    is_older,
+)
 from .igrs_codec.bsld.session import Answered, Moved, Recorded, Versioned
 from .igrs_codec.bsld.values import Version
 from .igrs_codec.driver import (
@@ -31,6 +38,8 @@ from .link import Link, LinkLostError
 from .ras import GatewayClient
 
 ANSWER_SECONDS: Final = 2  # for the answer to a queued frame
+LOG_SIZE: Final = 256  # records that a lock keeps at least
+LOG_BATCH: Final = 16  # records in an answer
 
 _NOTHING: Final = Step((), (), close=False)
 _GONE: Final = Failed(Failure.LINK_LOST, unanswered=False, reconnect=True)
@@ -71,7 +80,6 @@ class Dialogue:
         self._ras = ras
         self._heard = heard
         self._helped = helped
-        self._hello_at = 0.0
 
     @classmethod
     async def async_open(
@@ -93,11 +101,6 @@ class Dialogue:
             await dialogue.async_close()
             raise
         return dialogue
-
-    @property
-    def lock_time(self) -> int:
-        """The lock's time now, in seconds, as its HELLO said it."""
-        return self.hello.hello.time + int(time.time() - self._hello_at)
 
     async def async_operate(self, operation: Operation) -> Answered:
         """Lock, unlock or open, and return the lock's answer."""
@@ -130,8 +133,25 @@ class Dialogue:
         step = self.driver.query(Command.VERSION, 0, time.time())
         return (await self._async_until(step, Versioned)).version
 
-    async def async_log(self, first: int) -> list[Record]:
-        """Return up to 16 records, from a number (u16) on; the last may be "none"."""
+    async def async_log(self, first: int | None) -> list[Record]:
+        """Return the records from a number (u16) on, oldest first; None for all there are."""
+        if self.counter is None:
+            await self.async_status()
+        newest = self.counter or 0
+        if first is None:
+            first = (newest - LOG_SIZE + 1) & MAX_U16
+        records: list[Record] = []
+        while not is_older(newest, first):
+            batch = await self._async_some_of_log(first)
+            found = [record for record in batch if record.event is not LogEvent.NONE]
+            records += found
+            if len(found) < LOG_BATCH:
+                break
+            first = (found[-1].number + 1) & MAX_U16
+        return records
+
+    async def _async_some_of_log(self, first: int) -> list[Record]:
+        """Return up to 16 records; the last may be "none"."""
         self._check_open()
         records: list[Record] = []
 
@@ -247,7 +267,7 @@ class Dialogue:
     def _take(self, event: Event) -> None:
         match event:
             case HelloSeen():
-                self.hello, self._hello_at = event, time.time()
+                self.hello = event
             case Answered() | Moved() if event.state is not None:
                 self.counter = event.counter
             case Recorded(command=Command.EVENT):

@@ -5,7 +5,7 @@ from enum import StrEnum
 from homeassistant.exceptions import HomeAssistantError
 
 from .const import DOMAIN
-from .ras_errors import Code
+from .ras_errors import Code, RasError, RasRefusedError
 
 
 class Reason(StrEnum):
@@ -28,6 +28,14 @@ class Reason(StrEnum):
     FAILED = "failed"
     OUTCOME_UNKNOWN = "outcome_unknown"
     NO_ANSWER = "no_answer"
+    NO_PERMISSION = "no_permission"
+    OUTSIDE_SCHEDULE = "outside_schedule"
+    ACCESS_ENDED = "access_ended"
+    OUTSIDE_AREA = "outside_area"
+    USES_SPENT = "uses_spent"
+    NEEDS_CONFIRMATION = "needs_confirmation"
+    PIN_WRONG = "pin_wrong"
+    NO_GATEWAY = "no_gateway"
 
 
 # What a gateway tells the RAS of a failure (project profile, API 2).
@@ -36,6 +44,25 @@ CODES: dict[Reason, Code] = {
     Reason.NO_SLOT: Code.NO_GATEWAY,
     Reason.NOT_CONNECTED: Code.NO_GATEWAY,
     Reason.BUSY: Code.BUSY,
+}
+
+
+# What the RAS says when it decides or has an operation carried.
+_REASONS: dict[int, Reason] = {
+    Code.NO_GATEWAY: Reason.NO_GATEWAY,
+    Code.BUSY: Reason.BUSY,
+    Code.DEVICE_TIMEOUT: Reason.OUTCOME_UNKNOWN,
+    Code.NOT_SUPPORTED: Reason.NOT_SUPPORTED,
+    Code.DEVICE_REJECTED: Reason.REJECTED,
+    Code.CLOCK_UNSET: Reason.CLOCK_UNSET,
+    Code.JAMMED: Reason.JAMMED,
+    Code.NO_PERMISSION: Reason.NO_PERMISSION,
+    Code.OUTSIDE_SCHEDULE: Reason.OUTSIDE_SCHEDULE,
+    Code.EXPIRED: Reason.ACCESS_ENDED,
+    Code.GEOFENCE: Reason.OUTSIDE_AREA,
+    Code.USES_SPENT: Reason.USES_SPENT,
+    Code.CONFIRMATION_NEEDED: Reason.NEEDS_CONFIRMATION,
+    Code.PIN_WRONG: Reason.PIN_WRONG,
 }
 
 
@@ -50,3 +77,22 @@ class LockError(HomeAssistantError):
             translation_placeholders=placeholders,
         )
         self.reason = reason
+
+
+def refusal(code: int | None) -> LockError:
+    """Return the error for a code of the RAS."""
+    reason = _REASONS.get(code or Code.FAILED)
+    return LockError(Reason.RAS_REFUSES, code=str(code)) if reason is None else LockError(reason)
+
+
+class RasActionError(HomeAssistantError):
+    """The RAS did not do what an action asked of it."""
+
+    def __init__(self, err: RasError) -> None:
+        """Say that it refused, or that it did not answer."""
+        refused = isinstance(err, RasRefusedError)
+        super().__init__(
+            translation_domain=DOMAIN,
+            translation_key="ras_refuses" if refused else "ras_silent",
+            translation_placeholders={"code": str(err.code)} if refused else {},
+        )

@@ -16,8 +16,17 @@ from homeassistant.config_entries import ConfigEntry, ConfigSubentry
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.helpers.event import async_track_time_interval
 
+from .access import denied_at_ras
 from .answers import Json, PushReady
-from .const import CONF_SERVER_ID, DOMAIN, LOGGER, SUBENTRY_LOCK
+from .const import (
+    CONF_PERSON,
+    CONF_SERVER_ID,
+    CONF_USER,
+    DOMAIN,
+    LOGGER,
+    SUBENTRY_LOCK,
+    SUBENTRY_PERSON,
+)
 from .coordinator import IgrsCoordinator
 from .errors import CODES, LockError
 from .igrs_codec.bsld.tracker import clock_agrees
@@ -51,6 +60,7 @@ class Gateway:
         self.online = False
         self.clock_confirmed = False
         self.coordinators: dict[str, IgrsCoordinator] = {}
+        self.people: dict[str, str] = {}  # of the RAS, by users of Home Assistant
         self._hass = hass
         self._entry = entry
         self._hub_device_id = hub_device_id
@@ -79,6 +89,10 @@ class Gateway:
         wanted = {
             subentry.subentry_id: subentry
             for subentry in self._entry.get_subentries_of_type(SUBENTRY_LOCK)
+        }
+        self.people = {
+            subentry.data[CONF_USER]: subentry.data[CONF_PERSON]
+            for subentry in self._entry.get_subentries_of_type(SUBENTRY_PERSON)
         }
         for subentry_id in self.coordinators.keys() - wanted.keys():
             coordinator = self.coordinators.pop(subentry_id)
@@ -141,6 +155,7 @@ class Gateway:
             LOGGER.warning("The clocks of Home Assistant and of the RAS do not agree")
         for coordinator in self.coordinators.values():
             coordinator.async_renew_soon()
+            coordinator.async_tell_soon()
         self._tick(None)
 
     @callback
@@ -198,11 +213,25 @@ class Gateway:
                 self._background(self._async_control(mid, src, dst, body), "remote operation")
             case {"mi": 8, "body": {"op": str(op), "device_id": str(device_id)}}:
                 self._background(self._async_registration(op, device_id), "registration")
+            case {
+                "mi": 9,
+                "body": {"event": "access_denied", "device_id": str(device_id), **denied},
+            }:
+                self._denied(device_id, denied)
             case {"mi": 9, "body": {"uid": int(uid), "user": str(user)}}:
                 self.memory.names[uid] = user
                 self.memory.save()
             case _:
                 LOGGER.debug("Message %s needs nothing here", envelope.get("mi"))
+
+    def _denied(self, device_id: str, body: Json) -> None:
+        """Show that the RAS refused somebody; what was asked here is shown already."""
+        coordinator = self._coordinator(device_id)
+        asked_by = str(body.get("asked_by"))
+        if coordinator is not None and asked_by != f"gw:{self.ras.gateway_id}":
+            coordinator.history.async_happened(
+                denied_at_ras(asked_by, body.get("user"), body.get("code"))
+            )
 
     def _coordinator(self, address: str) -> IgrsCoordinator | None:
         """Return the lock of an address such as dev:A1B2C3D4E5F6."""

@@ -3,9 +3,10 @@
 from typing import Any, Final, override
 
 from homeassistant.components.lock import LockEntity, LockEntityFeature
-from homeassistant.core import HomeAssistant
+from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
+from .asker import async_asker
 from .coordinator import IgrsCoordinator
 from .entity import IgrsEntity
 from .gateway import IgrsConfigEntry
@@ -102,17 +103,31 @@ class IgrsLock(IgrsEntity, LockEntity):
         """Return who operated last, or how."""
         return self.coordinator.data.changed_by
 
+    @callback
+    @override
+    def _handle_coordinator_update(self) -> None:
+        """Show the state; what is done from here keeps its context until it is done."""
+        asker = self.coordinator.asker
+        if asker is not None and asker.context is not None:
+            self.async_set_context(asker.context)
+        super()._handle_coordinator_update()
+
     @override
     async def async_lock(self, **kwargs: Any) -> None:
         """Lock the lock."""
-        await self.coordinator.async_operate(Operation.LOCK)
+        await self._async_operate(Operation.LOCK)
 
     @override
     async def async_unlock(self, **kwargs: Any) -> None:
         """Unlock the lock."""
-        await self.coordinator.async_operate(Operation.UNLOCK)
+        await self._async_operate(Operation.UNLOCK)
 
     @override
     async def async_open(self, **kwargs: Any) -> None:
         """Draw the latch."""
-        await self.coordinator.async_operate(Operation.OPEN)
+        await self._async_operate(Operation.OPEN)
+
+    async def _async_operate(self, operation: Operation) -> None:
+        people = self.coordinator.config_entry.runtime_data.people
+        asker = await async_asker(self.hass, self._context, people)
+        await self.coordinator.async_operate(operation, asker)

@@ -8,7 +8,7 @@ integration is, and keeps its own access token fresh. Every POST carries a messa
 import asyncio
 from collections.abc import Iterable
 from ipaddress import ip_address
-from time import monotonic
+import time
 from typing import Final, TypedDict
 
 import aiohttp
@@ -41,6 +41,7 @@ from .ras_errors import (
 SCHEMA: Final = 1  # version of the messages this client speaks
 REQUEST_TIMEOUT: Final = 25  # seconds; architecture, deadlines
 TOKEN_MARGIN: Final = 60  # seconds before its end at which a token is renewed
+OPERATE_TIME: Final = 20  # seconds in which the RAS has an operation carried
 STILL_RUNNING_PAUSE: Final = 1  # seconds before a running request is asked for again
 
 _NOT_WORKING: Final = frozenset({Code.FAILED, Code.INTERNAL, Code.NOT_READY})
@@ -211,14 +212,18 @@ class GatewayClient(RasClient):
     async def access_token(self, stale: str | None = None) -> str:
         """Return an access token that is not the stale one; it is renewed before its end."""
         async with self._renewal:
-            if self._token is None or self._token.token == stale or monotonic() > self._token_until:
+            if (
+                self._token is None
+                or self._token.token == stale
+                or time.monotonic() > self._token_until
+            ):
                 credentials = {
                     "gateway_id": self._credentials.gateway_id,
                     "gateway_secret": self._credentials.gateway_secret,
                 }
                 data = await self.call("POST", "auth/gateway", credentials)
                 self._token = read(AccessToken.from_json, data)
-                self._token_until = monotonic() + self._token.expires_in - TOKEN_MARGIN
+                self._token_until = time.monotonic() + self._token.expires_in - TOKEN_MARGIN
             return self._token.token
 
     async def _ask(self, method: str, path: str, body: Json | None = None) -> Json:
@@ -277,16 +282,32 @@ class GatewayClient(RasClient):
         return read(lambda data: Exchange.from_json(data, exchange_id), data)
 
     async def tickets(
-        self, device_id: str, rights: Iterable[str], ttl: int, *, reason: str | None = None
+        self,
+        device_id: str,
+        rights: Iterable[str],
+        ttl: int,
+        *,
+        reason: str | None = None,
+        person: str | None = None,
     ) -> Tickets:
         """Return new tickets for at most ttl seconds, one per generation (API 5).
 
-        The reason says why there is none that the lock takes; "epoch" makes the RAS queue a
-        frame by which it learns the lock's epoch.
+        They are for a person, or for the household. The reason says why there is none that the
+        lock takes; "epoch" makes the RAS queue a frame by which it learns the lock's epoch.
         """
-        body = {"rights": list(rights), "ttl": ttl, **_present(reason=reason)}
+        body = {"rights": list(rights), "ttl": ttl, **_present(reason=reason, person=person)}
         data = await self._about(device_id, "tickets", body)
         return read(Tickets.from_json, data)
+
+    async def operate(self, device_id: str, cmd: str, person: str) -> Json | None:
+        """Have a lock operated for a person; return the result, None if it takes too long.
+
+        cmd is lock, unlock or open. The refusal is a RasRefusedError (API 6).
+        """
+        expires = int(time.time()) + OPERATE_TIME
+        body = {"cmd": cmd, "person": person, "expires": expires, "wait": OPERATE_TIME}
+        data = await self._ask("POST", f"devices/{device_id}/operate", body)
+        return data.get("result")
 
     async def pending(self, device_id: str) -> list[PendingFrame]:
         """Return the queued administration frames of a lock (API 5)."""
@@ -299,11 +320,9 @@ class GatewayClient(RasClient):
         data = await self._about(device_id, "pending", body)
         return read(lambda data: bool(data["more"]), data)
 
-    async def upload_log(
-        self, device_id: str, lock_time: int, records: Iterable[LogRecord]
-    ) -> LogReceipt:
-        """Hand over records read from the lock, with its clock at that time (API 7)."""
-        body = {"lock_time": lock_time, "records": list(records)}
+    async def upload_log(self, device_id: str, records: Iterable[LogRecord]) -> LogReceipt:
+        """Hand over records read from the lock (API 7)."""
+        body = {"records": list(records)}
         return read(LogReceipt.from_json, await self._about(device_id, "log", body))
 
     async def _about(self, device_id: str, route: str, body: Json) -> Json:

@@ -5,14 +5,14 @@ is down, until the tickets end (project profile, protocol 3).
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final, NamedTuple
 
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.storage import Store
 
 from .const import DOMAIN
-from .igrs_codec.bsld.frame import Capability
+from .igrs_codec.bsld.frame import Capability, Event, Method, Record
 from .igrs_codec.bsld.keys import device_id_from_text
 from .igrs_codec.bsld.ticket import Ticket
 from .igrs_codec.bsld.values import Version
@@ -21,43 +21,99 @@ STORAGE_VERSION: Final = 1
 SAVE_DELAY: Final = 1  # seconds
 
 
+class Measured(NamedTuple):
+    """An operation that was asked for here: whether it was done, and its time in seconds.
+
+    opened says that it was an unlock.
+    """
+
+    done: bool
+    seconds: float
+    opened: bool
+
+
 @dataclass(slots=True, kw_only=True)
 class LockMemory:
     """What is kept of one lock.
 
-    tickets and k_adv (16 bytes each) by generation; next_record is the log record to read
-    next for the RAS, last_record the newest that was shown here (both u16).
+    tickets and k_adv (16 bytes each) by generation, people's own tickets by person too;
+    next_record is the log record to read next for the RAS, last_record the newest that was
+    shown here (both u16), unsent what was read and the RAS has not got yet, gap the first and
+    last record that it misses. tampered says that nobody has cleared a tamper alarm since;
+    last_user and last_how tell of the last movement.
     """
 
     tickets: dict[int, Ticket] = field(default_factory=dict, repr=False)
+    people: dict[str, dict[int, Ticket]] = field(default_factory=dict, repr=False)
     k_adv: dict[int, bytes] = field(default_factory=dict, repr=False)
     version: Version | None = None
     next_record: int | None = None
     last_record: int | None = None
+    unsent: list[Record] = field(default_factory=list)
+    gap: tuple[int, int] | None = None
+    tampered: bool = False
+    operations: list[Measured] = field(default_factory=list)
+    last_user: str | None = None
+    last_how: str | None = None
+
+    def of(self, person: str | None) -> dict[int, Ticket]:
+        """Return the tickets of a person, or those of the household."""
+        return self.tickets if person is None else self.people.setdefault(person, {})
 
     def as_json(self) -> dict[str, Any]:
         """Return what is written to the file."""
         return {
-            "tickets": [ticket.to_json() for ticket in self.tickets.values()],
+            "tickets": _tickets_as_json(self.tickets),
+            "people": {
+                person: _tickets_as_json(tickets) for person, tickets in self.people.items()
+            },
             "k_adv": {str(gen): key.hex() for gen, key in self.k_adv.items()},
             "version": None if self.version is None else list(self.version),
             "next_record": self.next_record,
             "last_record": self.last_record,
+            "unsent": [asdict(record) for record in self.unsent],
+            "gap": self.gap,
+            "tampered": self.tampered,
+            "operations": [list(operation) for operation in self.operations],
+            "last_user": self.last_user,
+            "last_how": self.last_how,
         }
+
+
+def _tickets_as_json(tickets: Mapping[int, Ticket]) -> list[dict[str, Any]]:
+    return [ticket.to_json() for ticket in tickets.values()]
+
+
+def _tickets_from_json(device: bytes, tickets: Iterable[Mapping[str, Any]]) -> dict[int, Ticket]:
+    found = [Ticket.from_json(device, dict(ticket)) for ticket in tickets]
+    return {ticket.gen: ticket for ticket in found}
+
+
+def _record_from_json(data: dict[str, Any]) -> Record:
+    return Record(**{**data, "method": Method(data["method"]), "event": Event(data["event"])})
 
 
 def _lock_from_json(device_id: str, data: dict[str, Any]) -> LockMemory:
     device = device_id_from_text(device_id)
-    tickets = [Ticket.from_json(device, ticket) for ticket in data["tickets"]]
-    version = data["version"]
+    version, gap = data["version"], data.get("gap")
     return LockMemory(
-        tickets={ticket.gen: ticket for ticket in tickets},
+        tickets=_tickets_from_json(device, data["tickets"]),
+        people={
+            person: _tickets_from_json(device, tickets)
+            for person, tickets in data.get("people", {}).items()
+        },
         k_adv={int(gen): bytes.fromhex(key) for gen, key in data["k_adv"].items()},
         version=None
         if version is None
         else Version(*version)._replace(capabilities=Capability(version[-1])),
         next_record=data["next_record"],
         last_record=data["last_record"],
+        unsent=[_record_from_json(record) for record in data.get("unsent", ())],
+        gap=None if gap is None else (gap[0], gap[1]),
+        tampered=data.get("tampered", False),
+        operations=[Measured(*operation) for operation in data.get("operations", ())],
+        last_user=data.get("last_user"),
+        last_how=data.get("last_how"),
     )
 
 
@@ -92,14 +148,18 @@ class Memory:
 
     @callback
     def keep(
-        self, device_id: str, tickets: Iterable[Mapping[str, Any]], k_adv: Mapping[int, bytes]
+        self,
+        device_id: str,
+        tickets: Iterable[Mapping[str, Any]],
+        k_adv: Mapping[int, bytes],
+        person: str | None = None,
     ) -> None:
         """Take over what the RAS handed out; without keys, those that are there stay."""
-        device = device_id_from_text(device_id)
-        found = [Ticket.from_json(device, dict(ticket)) for ticket in tickets]
         lock = self.lock(device_id)
-        lock.tickets.clear()  # in place: a link may be using them
-        lock.tickets.update((ticket.gen, ticket) for ticket in found)
+        kept = lock.of(person)
+        found = _tickets_from_json(device_id_from_text(device_id), tickets)
+        kept.clear()  # in place: a link may be using them
+        kept.update(found)
         lock.k_adv = dict(k_adv) or lock.k_adv
         self.save()
 

@@ -122,7 +122,7 @@ class Home:
         """Wait until each lock's log is read, hang up, and count the traffic from here."""
         for coordinator in self.gateway.coordinators.values():
             await until(lambda it=coordinator: it.memory.last_record is not None)  # type: ignore[misc] # a default binds
-            await until(lambda it=coordinator: not it._learning)  # type: ignore[misc] # the same
+            await until(lambda it=coordinator: not it.learner.busy)  # type: ignore[misc] # the same
             await coordinator.async_rest()
         self.radio.reset()
 

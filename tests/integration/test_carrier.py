@@ -7,6 +7,7 @@ from typing import Any
 from homeassistant.exceptions import HomeAssistantError
 import pytest
 
+from custom_components.igrs.asker import Asker, How
 from custom_components.igrs.igrs_codec.bsld.frame import Operation as OurOperation
 from igrs_codec.bsld.frame import Bolt, Operation
 from ras_server.application import tickets as ticket_policy
@@ -30,7 +31,7 @@ async def test_replayed_hello(home: Home, monkeypatch: pytest.MonkeyPatch) -> No
     """A HELLO from before is refused; on a new connection the true one is taken."""
     monkeypatch.setattr(f"{CARRIER}.RECONNECT_DELAY", 0)
     await home.call("unlock")
-    await until(lambda: not home.coordinator._learning)
+    await until(lambda: not home.coordinator.learner.busy)
     recorded = home.radio.traffic.notifications[0]
     await home.coordinator.async_rest()
     notify = home.lock.on_notify
@@ -77,7 +78,7 @@ async def test_services_in_the_cache_are_wrong(home: Home) -> None:
 async def test_disconnecting_fails(home: Home) -> None:
     """A link that cannot be ended properly is forgotten all the same."""
     await home.call("unlock")
-    await until(lambda: not home.coordinator._learning)
+    await until(lambda: not home.coordinator.learner.busy)
     home.radio.faults.fail_disconnections = 1
 
     await home.coordinator.async_rest()
@@ -89,7 +90,7 @@ async def test_disconnecting_fails(home: Home) -> None:
 async def test_link_lost_while_idle(home: Home) -> None:
     """A kept link that is gone is replaced without anybody noticing."""
     await home.call("unlock")
-    await until(lambda: not home.coordinator._learning)
+    await until(lambda: not home.coordinator.learner.busy)
     await home.radio.drop_links()
 
     await home.call("lock")
@@ -116,7 +117,7 @@ async def test_too_long_in_the_queue(home: Home, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(f"{CARRIER}.DEADLINE", 0.1)
 
     with pytest.raises(HomeAssistantError, match="busy"):
-        await home.coordinator.async_operate(OurOperation.LOCK)
+        await home.coordinator.async_operate(OurOperation.LOCK, Asker(how=How.APP))
     await first
     assert home.lock.state.bolt is Bolt.UNLOCKED
 
@@ -185,18 +186,18 @@ async def test_removed_user(home: Home) -> None:
 async def test_record_while_connected(home: Home) -> None:
     """A record that the lock pushes on a kept link is read and shown at once."""
     await home.call("unlock")
-    await until(lambda: not home.coordinator._learning)
+    await until(lambda: not home.coordinator.learner.busy)
 
     home.lock.turn_knob(Operation.LOCK)
 
-    await until(lambda: home.state().attributes["changed_by"] == "hand")
+    await until(lambda: home.state().attributes.get("changed_by") == "inside_knob")
     assert home.state().state == "locked"
 
 
 async def test_long_log(home: Home) -> None:
     """More records than fit into an answer are read to the end, each shown once."""
     shown: list[Any] = []
-    home.coordinator.history.async_on_record(lambda record, _: shown.append(record.number))
+    home.coordinator.history.async_on_access(lambda access: shown.append(access.record))
     for _ in range(20):
         home.lock.turn_knob(Operation.UNLOCK)
         home.lock.turn_knob(Operation.LOCK)
@@ -223,7 +224,7 @@ async def test_idle_links_make_room(home: Home) -> None:
         await home.until_state("locked", "lock.back_door")
         await home.settle()
         await home.call("unlock")
-        await until(lambda: not home.coordinator._learning)
+        await until(lambda: not home.coordinator.learner.busy)
         home.radio.faults.taken = 2
 
         await home.call("unlock", "lock.back_door")

@@ -156,17 +156,20 @@ async def test_clock_unset_without_ras(home: Home) -> None:
 async def test_log_after_an_outage(home: Home) -> None:
     """What happened while the RAS was down is shown at once, and told to it later."""
     shown: list[int] = []
-    home.coordinator.history.async_on_record(lambda record, _: shown.append(record.number))
+    home.coordinator.history.async_on_access(lambda access: shown.append(access.record or 0))
     await home.switch.stop()
     await home.until_state("off", "binary_sensor.home_connectivity")
     await home.call("unlock")
     counter = home.lock._role.counter
     await until(lambda: shown == [counter])
     assert home.coordinator.memory.next_record == counter
+    connections = home.radio.traffic.connections
 
     await home.switch.start()
     await home.until_state("on", "binary_sensor.home_connectivity")
-    await home.call("lock")
 
+    await until(lambda: home.coordinator.memory.next_record == counter + 1)
+    assert home.radio.traffic.connections == connections
+    await home.call("lock")
     await until(lambda: home.coordinator.memory.next_record == counter + 2)
     assert shown == [counter, counter + 1]

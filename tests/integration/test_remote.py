@@ -74,7 +74,7 @@ async def test_remote_event_has_a_name(home: Home) -> None:
 
     await until(lambda: "Anna" in home.gateway.memory.names.values())
     await operate(home, "lock")
-    await until(lambda: home.state().attributes["changed_by"] == "Anna")
+    await until(lambda: home.state().attributes.get("changed_by") == "Anna")
     assert home.state("event.front_door_access").attributes["user"] == "Anna"
 
 

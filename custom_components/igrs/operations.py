@@ -1,0 +1,147 @@
+"""What is asked of a lock here: decided for the person, carried, remembered and measured.
+
+The RAS decides for a person of Home Assistant who was connected with one of its own: when it
+hands out his tickets, or each time if it wants to be asked (project profile, API 5 and 6).
+Nothing is written to the lock before that.
+"""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+import time
+from typing import Final
+
+from .access import Deed
+from .answers import Tickets
+from .asker import Asker
+from .carrier import TICKET_RIGHTS, TICKET_TTL, Carrier, Done
+from .errors import LockError, Reason, refusal
+from .history import History
+from .igrs_codec.bsld.frame import Operation, Right
+from .learner import Learner
+from .ras import GatewayClient
+from .ras_errors import Code, RasError, RasRefusedError
+from .storage import Measured, Memory
+
+DECISION_TIMEOUT: Final = 3  # seconds; then the tickets that are kept have to do
+KEPT: Final = 100  # operations that are measured
+
+_RIGHTS: Final = {
+    Operation.LOCK: Right.LOCK,
+    Operation.UNLOCK: Right.UNLOCK,
+    Operation.OPEN: Right.OPEN,
+}
+_REFUSALS: Final = frozenset(
+    {
+        Reason.DENIED,
+        Reason.RAS_REFUSES,
+        Reason.NO_PERMISSION,
+        Reason.OUTSIDE_SCHEDULE,
+        Reason.ACCESS_ENDED,
+        Reason.OUTSIDE_AREA,
+        Reason.USES_SPENT,
+        Reason.NEEDS_CONFIRMATION,
+        Reason.PIN_WRONG,
+    }
+)
+
+
+class Operations:
+    """The operations of one lock."""
+
+    def __init__(
+        self,
+        *,
+        ras: GatewayClient,
+        file: Memory,
+        device_id: str,
+        gateway_name: str,
+        carrier: Carrier,
+        history: History,
+        learner: Learner,
+        online: Callable[[], bool],
+        keep: Callable[[Tickets, str | None], None],
+    ) -> None:
+        """Prepare; online says whether the RAS is there, keep takes new tickets."""
+        self._ras = ras
+        self._file = file
+        self._device_id = device_id
+        self._gateway_name = gateway_name
+        self._memory = file.lock(device_id)
+        self._carrier = carrier
+        self._history = history
+        self._learner = learner
+        self._online = online
+        self._keep = keep
+
+    async def async_do(self, operation: Operation, asker: Asker) -> None:
+        """Lock, unlock or open for who asks, and wait until it is done; or raise LockError."""
+        began = time.monotonic()
+        try:
+            done = await self._async_do(operation, asker.person)
+        except LockError as err:
+            if err.reason in _REFUSALS:
+                self._history.refused(asker, err.reason)
+            else:
+                self._measure(operation, began, done=False)
+            raise
+        self._measure(operation, began, done=True)
+        self._history.did(
+            Deed(
+                number=done.number,
+                operation=operation,
+                asker=asker,
+                gateway=self._gateway_name,
+                seconds=time.monotonic() - began,
+                credential=done.credential or None,
+            )
+        )
+
+    async def _async_do(self, operation: Operation, person: str | None) -> Done:
+        if person is not None and not await self._async_has_ticket(operation, person):
+            return await self._async_through_ras(operation, person)
+        return await self._carrier.async_operate(operation, person)
+
+    async def _async_has_ticket(self, operation: Operation, person: str) -> bool:
+        """Return whether the person may use a ticket; if not, the RAS wants to be asked itself."""
+        tickets = self._memory.of(person)
+        if asked := self._online():
+            try:
+                async with asyncio.timeout(DECISION_TIMEOUT):
+                    new = await self._ras.tickets(
+                        self._device_id, TICKET_RIGHTS, TICKET_TTL, person=person
+                    )
+            except RasRefusedError:
+                tickets.clear()
+                self._file.save()
+            except RasError, TimeoutError:
+                asked = False
+            else:
+                self._keep(new, person)
+        live = [ticket for ticket in tickets.values() if ticket.expires > time.time()]
+        if any(_RIGHTS[operation] in ticket.rights for ticket in live):
+            return True
+        if not asked:
+            raise LockError(Reason.NO_PERMISSION if live else Reason.TICKET_EXPIRED)
+        return False
+
+    async def _async_through_ras(self, operation: Operation, person: str) -> Done:
+        """Have the RAS decide and do it, through the gateway that reaches the lock best."""
+        try:
+            result = await self._ras.operate(self._device_id, operation.name.lower(), person)
+        except RasRefusedError as err:
+            raise refusal(err.code) from err
+        except RasError as err:
+            raise LockError(Reason.OUTCOME_UNKNOWN) from err
+        if result is None:
+            raise LockError(Reason.OUTCOME_UNKNOWN)
+        if (code := result["code"]) != Code.OK:
+            raise refusal(code)
+        with suppress(LockError):
+            await self._learner.async_learn()
+        return Done(result["state"]["event"], "")
+
+    def _measure(self, operation: Operation, began: float, *, done: bool) -> None:
+        measured = Measured(done, time.monotonic() - began, operation is Operation.UNLOCK)
+        self._memory.operations = [*self._memory.operations, measured][-KEPT:]
+        self._file.save()
