@@ -113,7 +113,7 @@ class Visitor:
     async def read_form(self) -> None:
         """Take the form, or refuse one that no page of this server has shown this visitor."""
         origin = self.request.headers.get("Origin")
-        if origin is not None and URL(origin).authority != self.request.host:
+        if origin is not None and origin.partition("://")[2] != self.request.host:
             raise RasError(Code.NOT_PERMITTED, "The form comes from another site")
         for name, value in (await self.request.post()).items():
             if isinstance(value, str):
@@ -273,4 +273,5 @@ def _next(request: web.Request) -> str:
     """Return the page to show after the login: this one, or the one that its form stands on."""
     if request.method == "GET":
         return request.path_qs
-    return URL(request.headers.get("Referer", HOME)).path
+    path = request.headers.get("Referer", "").partition("://")[2].partition("/")[2]
+    return f"/{path}".partition("?")[0]

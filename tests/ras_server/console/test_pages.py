@@ -1,6 +1,8 @@
 """What holds for every page: headers, forms that only this server's pages show, errors."""
 
 from pathlib import Path
+import subprocess
+import sys
 
 from aiohttp import web
 import pytest
@@ -12,6 +14,7 @@ from tests.ras_server.application.parts import Door, Gateway
 from tests.ras_server.client import PASSWORD, Client
 from tests.ras_server.console.reader import Reader
 
+ROOT = Path(__file__).parents[3]
 ANNA = "anna@example.org"
 SCRIPT = "<script>alert(1)</script>\"'&"
 
@@ -91,7 +94,9 @@ async def test_forged_form(anna: Reader, owner: Client, door: Door, token: str) 
     assert await name(owner, door) == "Front door"
 
 
-@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://127.0.0.1:1"])
+@pytest.mark.parametrize(
+    "origin", ["https://evil.example", "null", "http://127.0.0.1:1", "http://[", ""]
+)
 async def test_form_of_another_site(anna: Reader, owner: Client, door: Door, origin: str) -> None:
     """A form that comes from another site does nothing, whatever it holds."""
     await anna.get(f"/console/locks/{door.device_id}")
@@ -199,3 +204,13 @@ async def test_no_console(tmp_path: Path) -> None:
 
     assert not [path for path in paths if "console" in path or path == "/"]
     assert isinstance(app, web.Application)
+
+
+def test_nothing_is_loaded_before_it_is_used() -> None:
+    """A server whose console nobody opens pays for none of its libraries."""
+    heavy = ("jinja2", "segno", "scramp")
+    look = f"import sys, ras_server.app; print([name for name in {heavy} if name in sys.modules])"
+
+    found = subprocess.run([sys.executable, "-c", look], capture_output=True, check=True, cwd=ROOT)
+
+    assert found.stdout == b"[]\n"
