@@ -6,10 +6,10 @@ import time
 
 from aiohttp import web
 
-from . import account, application, console, housekeeping, message, metrics, rewrap
+from . import account, application, console, housekeeping, message, metrics, rewrap, watch
 from .application import checkpoints
 from .application.audit import AUDIT, AuditLog
-from .door import door, tell_nothing
+from .door import REQUEST_TIMEOUT, door, tell_nothing
 from .idempotency import RUNNING
 from .keys import CLOCK, DATABASE, RANDOM, SERVER_ID, SETTINGS, VAULT, Clock, Random, new_id
 from .rate import LIMITER, Limiter
@@ -18,6 +18,7 @@ from .settings import Settings
 from .store import server
 from .store.db import Database
 from .vault import Vault
+from .watch import WATCH, Watch
 from .web import LARGE_BODY_SIZE
 
 
@@ -50,13 +51,15 @@ def create_app(
     app[VAULT] = vault or Vault.from_file(settings.master_key)
     app[RUNNING] = set()
     app[LIMITER] = Limiter()
+    app[WATCH] = Watch(REQUEST_TIMEOUT)
     app.add_routes(ROUTES)
     if settings.console:
         app.add_routes(console.ROUTES)
     app.on_shutdown.append(message.close_sockets)
-    app.on_response_prepare.append(tell_nothing)
+    app.on_response_prepare.append(tell_nothing(secure=bool(settings.cert)))
     app.cleanup_ctx.extend(
         (
+            watch.context,
             open_database,
             checkpoints.context,
             metrics.context,

@@ -5,7 +5,9 @@ answer leaves when what it tells is as durable as it has to be. One middleware i
 each step: this is the way of every ticket.
 """
 
-import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import cache
 from itertools import count
 import logging
 import secrets
@@ -17,9 +19,11 @@ from aiohttp.typedefs import Handler
 from .account.access import authenticate
 from .errors import Code, RasError
 from .idempotency import ONCE, answer_once
-from .keys import BODY, CLOCK, DATABASE, MID, SETTINGS
+from .keys import BODY, CLOCK, DATABASE, MID, RAW, SETTINGS
 from .logs import REQUEST_ID
+from .principal import ACCESS, Access
 from .rate import limit
+from .watch import WATCH
 from .web import (
     BODY_SIZE,
     LARGE,
@@ -43,12 +47,45 @@ _numbers = count(1)
 _process = secrets.token_hex(4)
 
 
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    """What was said about a handler where it is defined."""
+
+    access: Access
+    size: int
+    """Bytes that a body may have."""
+    secret: bool | None
+    """Whether the answer that is stored contains secrets; None if none is stored."""
+
+
+@cache
+def _rules(handler: Handler) -> _Rules:
+    return _Rules(
+        access=ACCESS[handler],
+        size=LARGE_BODY_SIZE if handler in LARGE else BODY_SIZE,
+        secret=ONCE.get(handler),
+    )
+
+
 @web.middleware
 async def door(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Answer every error with the body of 2.1, and give each request a line in the log."""
-    request_id = f"{_process}-{next(_numbers):x}"
+    number = next(_numbers)
+    request_id = f"{_process}-{number:x}"
     REQUEST_ID.set(request_id)
-    response = await _in_time(request, handler)
+    try:
+        response = await _in_time(request, handler, number)
+    except RasError as err:
+        response = refusal(request, err)
+    except web.HTTPException as err:
+        response = refusal(request, _of_framework(err))
+        if isinstance(err, web.HTTPMethodNotAllowed):
+            response.headers["Allow"] = err.headers["Allow"]
+    except TimeoutError:
+        response = refusal(request, RasError(Code.INTERNAL, "The request took too long"))
+    except Exception:
+        _LOGGER.exception("Request failed: %s %s", request.method, route_name(request))
+        response = refusal(request, RasError(Code.INTERNAL, "Internal error"))
     if not response.prepared:
         response.headers["Request-Id"] = request_id
     if _LOGGER.isEnabledFor(logging.INFO):
@@ -56,74 +93,71 @@ async def door(request: web.Request, handler: Handler) -> web.StreamResponse:
     return response
 
 
-async def _in_time(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Answer every error, also those of the framework, with the body of 2.1."""
-    try:
-        if request.match_info.handler in LONG_LIVED:
-            return await _pass(request, handler)
-        async with asyncio.timeout(REQUEST_TIMEOUT):
-            return await _pass(request, handler)
-    except RasError as err:
-        return refusal(request, err)
-    except web.HTTPException as err:
-        response = refusal(request, _of_framework(err))
-        if isinstance(err, web.HTTPMethodNotAllowed):
-            response.headers["Allow"] = err.headers["Allow"]
-        return response
-    except TimeoutError:
-        return refusal(request, RasError(Code.INTERNAL, "The request took too long"))
-    except Exception:
-        _LOGGER.exception("Request failed: %s %s", request.method, route_name(request))
-        return refusal(request, RasError(Code.INTERNAL, "Internal error"))
-
-
-async def _pass(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Let a request through, step by step."""
+async def _in_time(request: web.Request, handler: Handler, number: int) -> web.StreamResponse:
+    """Let a request through, and end it if it takes too long."""
     if (problem := request.match_info.http_exception) is not None:
         raise problem
-    if request.match_info.handler in PAGES:
+    own = request.match_info.handler
+    if own in LONG_LIVED:
+        return await _pass(request, handler, own)
+    watch = request.app[WATCH]
+    watch.begin(number)
+    try:
+        return await _pass(request, handler, own)
+    finally:
+        if watch.end(number):
+            raise TimeoutError
+
+
+async def _pass(request: web.Request, handler: Handler, own: Handler) -> web.StreamResponse:
+    """Let a request through, step by step; `handler` is the route's own, perhaps wrapped."""
+    if own in PAGES:
         return await handler(request)
-    mid = request.headers.get("Mid")
-    if mid and MID_PATTERN.fullmatch(mid):
-        request[MID] = mid
-    principal = authenticate(request)
-    if request.app[SETTINGS].limits:
+    rules, app = _rules(own), request.app
+    principal = authenticate(request, rules.access)
+    if app[SETTINGS].limits:
         limit(request, principal)
     if request.method in _READING:
         return await handler(request)
-    await _read_body(request)
+    await _read_body(request, rules.size)
     try:
-        secret = ONCE.get(request.match_info.handler)
-        if secret is None:
+        if rules.secret is None:
             return await handler(request)
-        return await answer_once(request, handler, secret=secret)
+        return await answer_once(request, handler, secret=rules.secret)
     finally:
-        await request.app[DATABASE].settle()
+        await app[DATABASE].settle()
 
 
-async def _read_body(request: web.Request) -> None:
+async def _read_body(request: web.Request, size: int) -> None:
     """Parse the body, and take `mid` and `ts` from it."""
-    limit = LARGE_BODY_SIZE if request.match_info.handler in LARGE else BODY_SIZE
-    if (request.content_length or 0) > limit:
-        raise web.HTTPRequestEntityTooLarge(limit, request.content_length or 0)
-    try:
-        raw = await request.read()
-    except web.RequestPayloadError:
-        raise RasError(Code.MALFORMED, "The body cannot be read") from None
-    if len(raw) > limit:
-        raise web.HTTPRequestEntityTooLarge(limit, len(raw))
+    content = request.content
+    if content.is_eof() and not content.at_eof():
+        raw = content.read_nowait()  # has arrived as a whole
+    else:
+        if (length := request.content_length or 0) > size:
+            raise web.HTTPRequestEntityTooLarge(size, length)
+        try:
+            raw = await request.read()
+        except web.RequestPayloadError:
+            raise RasError(Code.MALFORMED, "The body cannot be read") from None
+    if len(raw) > size:
+        raise web.HTTPRequestEntityTooLarge(size, len(raw))
     fields = parse(raw) if raw else {}
-    mid = fields.get("mid") or request.get(MID)
+    mid = fields.get("mid") or request.headers.get("Mid")
     if not isinstance(mid, str) or not MID_PATTERN.fullmatch(mid):
         raise RasError(Code.MALFORMED, "mid must be a ULID", errors=[("/mid", "not a ULID")])
     request[MID] = mid
     request[BODY] = fields
-    at = fields.get("ts")
-    if at is not None:
-        if not isinstance(at, int) or isinstance(at, bool):
-            raise RasError(Code.MALFORMED, "ts must be an integer", errors=[("/ts", "no integer")])
-        if abs(at - request.app[CLOCK]()) > _TIME_TOLERANCE:
-            raise RasError(Code.TIME_STAMP, "ts is more than 60 s off")
+    request[RAW] = raw
+    if (at := fields.get("ts")) is not None:
+        _check_time(at, request.app[CLOCK]())
+
+
+def _check_time(at: object, now: float) -> None:
+    if not isinstance(at, int) or isinstance(at, bool):
+        raise RasError(Code.MALFORMED, "ts must be an integer", errors=[("/ts", "no integer")])
+    if abs(at - now) > _TIME_TOLERANCE:
+        raise RasError(Code.TIME_STAMP, "ts is more than 60 s off")
 
 
 def _of_framework(err: web.HTTPException) -> RasError:
@@ -133,8 +167,12 @@ def _of_framework(err: web.HTTPException) -> RasError:
     return RasError(Code.MALFORMED, err.reason, http=err.status)
 
 
-async def tell_nothing(request: web.Request, response: web.StreamResponse) -> None:
+def tell_nothing(*, secure: bool) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
     """Take away the header that says which software runs here; over TLS, ask to stay with it."""
-    response.headers.popall("Server", None)
-    if request.app[SETTINGS].cert:
-        response.headers["Strict-Transport-Security"] = _HSTS
+
+    async def tell(_: web.Request, response: web.StreamResponse) -> None:
+        response.headers.popall("Server", None)
+        if secure:
+            response.headers["Strict-Transport-Security"] = _HSTS
+
+    return tell

@@ -8,7 +8,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from .errors import Code, RasError
-from .keys import DATABASE, MID, PRINCIPAL, VAULT, now
+from .keys import DATABASE, MID, PRINCIPAL, RAW, VAULT, now
 from .store import answers
 from .vault import Vault
 from .web import JSON, refusal
@@ -38,7 +38,7 @@ async def answer_once(request: web.Request, handler: Handler, *, secret: bool) -
     """Give the stored answer to a repeated request, and store the answer of a new one."""
     principal = request.get(PRINCIPAL)
     key = (principal.address if principal else "anonymous", request[MID])
-    what = _fingerprint(request, await request.read())
+    what = _fingerprint(request, request[RAW])
     if (stored := answers.get(request.app[DATABASE], *key)) is not None:
         return _replayed(request, stored, what)
     running = request.app[RUNNING]

@@ -26,6 +26,7 @@ GUESTS: Final[web.AppKey[Callable[[web.Request, str], Principal]]] = web.AppKey(
 """Return the guest of a link's token, or raise."""
 
 PRINCIPAL: Final = web.RequestKey("principal", Principal)
+RAW: Final = web.RequestKey("raw", bytes)
 BODY: Final[web.RequestKey[dict[str, Any]]] = web.RequestKey("body")
 MID: Final = web.RequestKey("mid", str)
 

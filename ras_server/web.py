@@ -80,10 +80,15 @@ def _respond(
     request: web.Request, code: Code, message: str, data: dict[str, Any], http: int
 ) -> web.Response:
     app = request.app
-    mid = request.get(MID) or new_mid(app)
+    mid = request.get(MID) or _mid_of_header(request) or new_mid(app)
     return web.Response(
         status=http, body=answer_text(code, message, mid, now(app), data), headers=JSON
     )
+
+
+def _mid_of_header(request: web.Request) -> str | None:
+    mid = request.headers.get("Mid")
+    return mid if mid and MID_PATTERN.fullmatch(mid) else None
 
 
 def answer_text(code: Code, message: str, mid: str, at: int, data: dict[str, Any]) -> bytes:

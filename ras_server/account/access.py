@@ -6,7 +6,7 @@ from aiohttp import web
 
 from ..errors import Code, RasError
 from ..keys import GUESTS, PRINCIPAL, now
-from ..principal import ACCESS, Access, Kind, Principal, require_fresh
+from ..principal import Access, Kind, Principal, require_fresh
 from .sessions import SESSIONS
 
 _ADMIN: Final = frozenset({Kind.ADMIN})
@@ -15,9 +15,8 @@ ADMINISTRATOR: Final = Principal(
 )
 
 
-def authenticate(request: web.Request) -> Principal | None:
+def authenticate(request: web.Request, access: Access) -> Principal | None:
     """Return who the caller is, and refuse what he may not ask."""
-    access = ACCESS[request.match_info.handler]
     at = now(request.app)
     try:
         principal = _caller(request, at)
