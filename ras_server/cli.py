@@ -6,14 +6,13 @@ the command is the server for a moment, without listening to the network.
 
 import argparse
 import asyncio
-import csv
 import getpass
 import os
 from pathlib import Path
 import sys
 from typing import Final
 
-from . import cli_audit
+from . import cli_audit, cli_keys, cli_server
 from .commands import Arguments, CommandError, call, command, pages, subcommands
 from .errors import OperatorError
 from .settings import Settings
@@ -23,7 +22,7 @@ FAILED: Final = 1
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the program, and return its exit code: 0 done, 1 failed, 2 misused."""
-    asked = _parser().parse_args(arguments)
+    asked = parser().parse_args(arguments)
     asked.folder = Path(getattr(asked, "folder", os.environ.get("RAS_FOLDER", "ras-data")))
     try:
         code: int = asked.run(asked)
@@ -41,11 +40,14 @@ def _init(asked: Arguments) -> int:
         folder=asked.folder, **{name: chosen[name] for name in names if name in chosen}
     )
     settings.create()
-    from .store.db import Database  # noqa: PLC0415 - see _serve
+    from .application.checkpoints import KEY_FILE, load_key  # noqa: PLC0415 - see _serve
+    from .store.db import Database  # noqa: PLC0415
 
     Database(settings.database).close()
+    load_key(settings.folder / KEY_FILE, may_create=True)
     print(f"{asked.folder} is ready. Keep {settings.master_key} safe and apart from backups:")
-    print("without it nothing in the database opens. Next: `ras serve`.")
+    print("without it nothing in the database opens. audit.key beside it signs the audit.")
+    print("Next: `ras serve`.")
     return 0
 
 
@@ -109,43 +111,23 @@ def _user_lock(asked: Arguments) -> int:
     return 0
 
 
+def _user_forget_app(asked: Arguments) -> int:
+    call(asked, "DELETE", f"/v1/admin/users/{asked.user_id}/totp", {})
+    return 0
+
+
 def _user_unlock(asked: Arguments) -> int:
     call(asked, "POST", f"/v1/admin/users/{asked.user_id}/unlock", {})
     return 0
 
 
-def _device_list(asked: Arguments) -> int:
-    for device in pages(asked, "/v1/admin/devices"):
-        print(device["device_id"], device["state"], device["owner"] or "-", sep="\t")
-    return 0
-
-
-def _device_import(asked: Arguments) -> int:
-    """Import factory keys: a CSV file with the columns device_id and k_f."""
-    try:
-        with asked.file.open(encoding="utf-8", newline="") as file:
-            rows = [
-                {"device_id": row["device_id"], "k_f": row["k_f"]} for row in csv.DictReader(file)
-            ]
-    except (OSError, KeyError, UnicodeDecodeError, csv.Error) as err:
-        raise CommandError(f"{asked.file} needs the columns device_id and k_f: {err!r}") from None
-    counts = call(asked, "POST", "/v1/admin/devices/import", {"items": rows})
-    print(*(f"{name}: {count}" for name, count in counts.items()), sep="\n")
-    return 0
-
-
-def _backup(asked: Arguments) -> int:
-    call(asked, "POST", "/v1/admin/backup", {"path": str(asked.file.resolve())})
-    print(f"{asked.file} is written. It opens only with the key file, which is not in it.")
-    return 0
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """Return what reads the command line."""
+    root = argparse.ArgumentParser(
         prog="ras", description="The remote access server of a home's smart locks."
     )
-    parser.add_argument("--folder", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    root.add_argument("--folder", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+    commands = root.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
     init = command(commands, "init", _init, "Make a new server in a folder.")
     init.add_argument("--name", help="what clients see (default: RAS)")
@@ -166,15 +148,11 @@ def _parser() -> argparse.ArgumentParser:
     add.add_argument("--name", help="the name to show")
     lock = command(users, "lock", _user_lock, "Lock a user out, at once.")
     unlock = command(users, "unlock", _user_unlock, "Let a user in again.")
-    for each in lock, unlock:
+    forget = command(users, "forget-app", _user_forget_app, "Let a user in who lost his app.")
+    for each in lock, unlock, forget:
         each.add_argument("user_id", help="as `ras user list` shows it")
 
-    devices = subcommands(commands, "device", "List devices, or import factory keys.")
-    command(devices, "list", _device_list, "List all devices.")
-    load = command(devices, "import", _device_import, "Import factory keys from a CSV file.")
-    load.add_argument("file", type=Path, help="CSV with the columns device_id and k_f")
-
+    cli_keys.add(commands)
     cli_audit.add(commands)
-    backup = command(commands, "backup", _backup, "Copy the database of a server.")
-    backup.add_argument("file", type=Path, help="the new file")
-    return parser
+    cli_server.add(commands)
+    return root

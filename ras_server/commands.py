@@ -19,6 +19,15 @@ class CommandError(OperatorError):
     """The command could not do its work; the message says what to do."""
 
 
+class RefusedError(CommandError):
+    """The server refused; it names what is wrong, as pointers into what was sent."""
+
+    def __init__(self, message: str, errors: list[dict[str, str]]) -> None:
+        """Keep what is wrong."""
+        super().__init__(message)
+        self.errors = errors
+
+
 def call(asked: Arguments, method: str, path: str, fields: dict[str, Any]) -> dict[str, Any]:
     """Make one request to the administration."""
     # The help and wrong options answer at once, without loading the server.

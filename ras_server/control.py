@@ -8,7 +8,7 @@ from typing import Any
 
 import aiohttp
 
-from .commands import CommandError
+from .commands import CommandError, RefusedError
 from .keys import new_mid_from
 from .serve import administrable
 from .settings import Settings
@@ -24,10 +24,9 @@ async def request(
         async with session.request(method, f"http://localhost{path}", json=json) as response:
             answer = await response.json()
     if answer["status"]:
-        details = "".join(
-            f"; {each['pointer']}: {each['message']}" for each in answer["data"].get("errors", ())
-        )
-        raise CommandError(f"{answer['msg']} ({answer['code']}){details}")
+        errors = answer["data"].get("errors", [])
+        details = "".join(f"; {each['pointer']}: {each['message']}" for each in errors)
+        raise RefusedError(f"{answer['msg']} ({answer['code']}){details}", errors)
     data: dict[str, Any] = answer["data"]
     return data
 

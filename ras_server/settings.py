@@ -22,6 +22,7 @@ SOCKET_FILE: Final = "ras.sock"
 
 TOKEN_SIZE: Final = 16  # characters, at least
 _ENVIRONMENT: Final = "RAS_"
+MOST_REKEY_DAYS: Final = 3650
 _NO_SETTINGS: Final = frozenset({"RAS_FOLDER", "RAS_PASSPHRASE"})
 """Variables that belong to the commands."""
 _BOOLEANS: Final[Mapping[str, bool]] = {"true": True, "false": False}
@@ -47,7 +48,8 @@ class Settings:
     verification codes reach a person: `console`, `file:<path>`, `smtp`, `webhook`, or several with
     commas. `smtp_security` is `starttls`, `tls` or, on this machine, `none`. `cert` and `key`
     are PEM files; without them the server listens on loopback addresses only. `console` are the
-    pages for people. `limits` is switched off by a benchmark. `metrics` opens
+    pages for people. After `rekey_days` a lock is given a new key (0: never). `limits` is switched
+    off by a benchmark. `metrics` opens
     /metrics to this machine or, with `metrics_token`, to who shows that.
     """
 
@@ -70,6 +72,7 @@ class Settings:
     key: str = ""
     announce: bool = True
     console: bool = True
+    rekey_days: int = 90
     limits: bool = True
     metrics: bool = False
     metrics_token: str = field(default="", repr=False)
@@ -121,6 +124,8 @@ class Settings:
             yield f"port must be 0 to 65535, not {self.port}"
         if self.url and not self.url.startswith(("https://", "http://")):
             yield f"url must begin with https:// (or http://), not {self.url!r}"
+        if not 0 <= self.rekey_days <= MOST_REKEY_DAYS:
+            yield f"rekey_days must be 0 (never) to {MOST_REKEY_DAYS}, not {self.rekey_days}"
         if self.metrics_token and len(self.metrics_token) < TOKEN_SIZE:
             yield f"metrics_token must have at least {TOKEN_SIZE} characters"
 

@@ -13,6 +13,7 @@ from . import (
     audits,
     bridge,
     changejournal,
+    clock,
     codes,
     configuration,
     devices,
@@ -22,12 +23,14 @@ from . import (
     imports,
     lifecycle,
     locklog,
+    lost,
     operations,
     pending,
     people,
     rows,
     sites,
     tickets,
+    transfer,
     witnesses,
 )
 from .access import GATEWAYS
@@ -52,6 +55,8 @@ ROUTES: Final = (
     *rows.ROUTES,
     *configuration.ROUTES,
     *lifecycle.ROUTES,
+    *transfer.ROUTES,
+    *lost.ROUTES,
     *bridge.ROUTES,
     *pending.ROUTES,
     *operations.ROUTES,
@@ -64,6 +69,7 @@ ROUTES: Final = (
     *audits.ROUTES,
     *witnesses.ROUTES,
     *imports.ROUTES,
+    *clock.ROUTES,
 )
 """The routes of the application server, in the order of the clauses."""
 

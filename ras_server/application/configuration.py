@@ -18,9 +18,9 @@ from ..keys import PRINCIPAL
 from ..principal import Kind, allow
 from ..store.devices import ConfigValue, Record
 from ..web import answer, body, schema
-from .access import own_lock
+from .access import in_household, own_gateway, own_lock, visible_lock
 from .audit import AUDIT
-from .locks import LOCKS
+from .locks import LOCKS, Lock
 from .notices import ask_delivery
 
 _WITHOUT_CLOCK: Final = 1
@@ -45,6 +45,9 @@ _CHANGE: Final = schema(
         probatio.Optional("clear_alarm"): True,
     }
 )
+
+_OF_GATEWAYS: Final = frozenset({"rev", "auto_relock_s", "relock_needs_door"})
+"""What a gateway of the household may change."""
 
 
 def _format(value: int) -> dict[str, int]:
@@ -131,16 +134,29 @@ def _json(record: Record) -> dict[str, Any]:
     }
 
 
-@allow(Kind.USER)
+def _lock(request: web.Request) -> Lock:
+    """Return the lock of the path for its owner, or a gateway of its household; else raise 3001."""
+    principal = request[PRINCIPAL]
+    if principal.kind is Kind.USER:
+        return own_lock(request)
+    lock, _ = visible_lock(request)
+    if not in_household(request.app, lock, own_gateway(request, principal.gateway_id)):
+        raise RasError(Code.NOT_PERMITTED, "Only the household may do this")
+    return lock
+
+
+@allow(Kind.USER, Kind.GATEWAY)
 async def show(request: web.Request) -> web.Response:
     """Show what is wanted of a lock, and what it said is in force."""
-    return answer(request, _json(own_lock(request).record))
+    return answer(request, _json(_lock(request).record))
 
 
-@allow(Kind.USER)
+@allow(Kind.USER, Kind.GATEWAY)
 async def change(request: web.Request) -> web.Response:
     """Want other values; a gateway delivers them."""
-    app, lock, asked = request.app, own_lock(request), body(request, _CHANGE)
+    app, lock, asked = request.app, _lock(request), body(request, _CHANGE)
+    if request[PRINCIPAL].kind is Kind.GATEWAY and set(asked) - _OF_GATEWAYS:
+        raise RasError(Code.NOT_PERMITTED, "A gateway may set the auto-relock only")
     record = lock.record
     if asked["rev"] != record.device.rev:
         raise RasError(Code.CHANGED, "The device was changed in the meantime")

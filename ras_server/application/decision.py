@@ -103,6 +103,8 @@ class House:
 
     lockdown: bool = False
     policy: Policy = Policy.OFF
+    lost: bool = False
+    """The lock itself is lost: it lets nobody in, also not its owner."""
 
 
 OPEN_HOUSE: Final = House()
@@ -175,7 +177,8 @@ def _in_hours(standing: Standing, _: Wish, __: House, now: int) -> Code:
 
 
 def _not_locked_down(standing: Standing, _: Wish, house: House, __: int) -> Code:
-    return Code.NOT_PERMITTED if house.lockdown and not standing.is_owner else Code.OK
+    closed = house.lost or (house.lockdown and not standing.is_owner)
+    return Code.NOT_PERMITTED if closed else Code.OK
 
 
 def _in_place(standing: Standing, wish: Wish, house: House, _: int) -> Code:
@@ -259,7 +262,7 @@ def ticket_terms(
     if not is_live(standing, now):
         return Terms(Code.EXPIRED, Right(0), None)
     fenced = not at_home and policy_of(standing, house) is not Policy.OFF
-    if fenced or standing.pin is not None or standing.uses_left is not None:
+    if house.lost or fenced or standing.pin is not None or standing.uses_left is not None:
         return Terms(Code.NOT_PERMITTED, Right(0), None)
     rights, ends = standing.rights, [] if standing.end is None else [standing.end]
     if standing.schedule is not None:

@@ -9,12 +9,13 @@ import probatio
 
 from .. import fields
 from ..errors import Code, RasError
-from ..keys import DATABASE, PRINCIPAL
+from ..keys import DATABASE, PRINCIPAL, SETTINGS
 from ..paging import Position, listing, page
 from ..principal import Kind, allow
 from ..store import devices as store
 from ..web import answer, body, schema
 from .access import live_lock, own_lock
+from .agenda import current_key
 from .audit import AUDIT
 from .locks import LOCKS, Lock
 from .notices import tell_registration
@@ -49,8 +50,16 @@ def device_json(app: web.Application, lock: Lock, *, owner: bool) -> dict[str, A
             for gateway_id, sighting in app[SIGHTINGS].of(lock.id).items()
             if owner
         ],
+        "lost": device.lost,
+        "rotations_missed": _rotations_missed(app, lock),
         "rev": device.rev,
     }
+
+
+def _rotations_missed(app: web.Application, lock: Lock) -> int:
+    """Return how many scheduled re-keys became due since the lock took its present key."""
+    period, key = app[SETTINGS].rekey_days * 86400, current_key(lock.record)
+    return 0 if not period or key is None else int(app[LOCKS].moment - key.created) // period
 
 
 @allow(Kind.USER, Kind.GATEWAY)

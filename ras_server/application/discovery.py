@@ -13,6 +13,7 @@ from ..web import answer, body, schema
 from .access import in_household, own_gateway, standings
 from .agenda import next_plan, waits
 from .locks import LOCKS, Lock
+from .lost import note_heard
 from .notices import ask_gateway
 from .ownership import OWNED
 from .sightings import SIGHTINGS, Sighting, generations, is_open
@@ -46,11 +47,13 @@ async def report(request: web.Request) -> web.Response:
     gateway = own_gateway(request, request.match_info["gateway_id"])
     seen = []
     for each in body(request, _REPORT)["seen"]:
+        lock = app[LOCKS].get(each["device_id"])
+        if lock is not None:
+            note_heard(app, lock, gateway, each["service_data"])
         item = _judge(request, each["device_id"], each["service_data"])
         if item is None:
             continue
         seen.append(item)
-        lock = app[LOCKS].get(each["device_id"])
         if lock is not None and in_household(app, lock, gateway):
             sighting = Sighting(each["rssi"], app[LOCKS].now)
             app[SIGHTINGS].note(lock.id, gateway.gateway_id, sighting)

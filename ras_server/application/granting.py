@@ -62,7 +62,7 @@ def change(app: web.Application, lock: Lock, before: Grant, after: Grant, actor:
             lock.address,
             detail={"grant": after.grant_id, "rights": rights_to_names(Right(after.rights))},
         )
-        app[LOCKS].save(lock, _without_row(app, lock, record, before))
+        app[LOCKS].save(lock, without_row(app, lock, record, before))
     _tell_gateways(app, lock, before)
     ask_delivery(app, lock)
     return replace(after, rev=after.rev + 1)
@@ -73,7 +73,7 @@ def end(app: web.Application, lock: Lock, grant: Grant, actor: str) -> None:
     with app[DATABASE].write():
         if not store.revoke(app[DATABASE], grant.grant_id, app[LOCKS].now):
             return
-        app[LOCKS].save(lock, _without_row(app, lock, lock.record, grant))
+        app[LOCKS].save(lock, without_row(app, lock, lock.record, grant))
         app[AUDIT].append("grant.revoke", actor, lock.address, detail={"grant": grant.grant_id})
     _tell_gateways(app, lock, grant)
     ask_delivery(app, lock)
@@ -139,7 +139,7 @@ def _shared_uid(app: web.Application, lock: Lock, grant: Grant) -> int | None:
     )
 
 
-def _without_row(app: web.Application, lock: Lock, record: Record, grant: Grant) -> Record:
+def without_row(app: web.Application, lock: Lock, record: Record, grant: Grant) -> Record:
     """Return the record without the row of a grant, unless another grant still shares it."""
     others = store.live_of_device(app[DATABASE], lock.id)
     if any(other.uid == grant.uid and other.grant_id != grant.grant_id for other in others):

@@ -66,12 +66,12 @@ def caller_of(
 
 def house_of(app: web.Application, lock: Lock) -> tuple[House, Fence | None]:
     """Return what the site of a lock says, and its fence."""
-    site = sites.of_device(app[DATABASE], lock.id)
+    site, lost = sites.of_device(app[DATABASE], lock.id), lock.device.lost is not None
     if site is None:
-        return House(), None
+        return House(lost=lost), None
     fence = None if site.fence is None else fence_of(site.fence)
     policy = Policy.OFF if fence is None else fence.policy
-    return House(lockdown=bool(site.lockdown), policy=policy), fence
+    return House(lockdown=bool(site.lockdown), policy=policy, lost=lost), fence
 
 
 def fence_of(text: str) -> Fence:

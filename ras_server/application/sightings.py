@@ -14,6 +14,8 @@ from .ownership import Phase
 
 FRESH: Final = 60
 """Seconds that a sighting counts for routing."""
+FOUND_AGAIN: Final = 3600
+"""Seconds before an owner is told again that a lost lock is heard."""
 ASK_AGAIN: Final = 60
 """Seconds before a gateway that hears a lock is asked again to deliver what is due."""
 
@@ -33,6 +35,7 @@ class Sightings:
         """Begin without any."""
         self._seen: dict[str, dict[str, Sighting]] = {}
         self._asked: dict[str, int] = {}
+        self._found: dict[str, int] = {}
 
     def note(self, device_id: str, gateway_id: str, sighting: Sighting) -> None:
         """Keep a sighting."""
@@ -41,6 +44,13 @@ class Sightings:
     def of(self, device_id: str) -> dict[str, Sighting]:
         """Return the last sightings of a lock, by gateway."""
         return self._seen.get(device_id, {})
+
+    def may_tell_found(self, device_id: str, now: int) -> bool:
+        """Return whether a lost lock was not told of for an hour, and count that as done."""
+        if now - self._found.get(device_id, 0) < FOUND_AGAIN:
+            return False
+        self._found[device_id] = now
+        return True
 
     def may_ask(self, device_id: str, now: int) -> bool:
         """Return whether a gateway is to be asked for a delivery, and count that as done."""

@@ -73,7 +73,7 @@ def _terms(app: web.Application, lock: Lock, caller: Caller) -> tuple[Standing, 
     """Return the standing that a ticket may rest on, and its terms; a refusal is audited."""
     code = Code.NOT_PERMITTED
     for standing in caller.standings:
-        if standing.is_owner and caller.at_home:
+        if standing.is_owner and caller.at_home and lock.device.lost is None:
             return standing, Terms(Code.OK, standing.rights, None)
         house, _ = house_of(app, lock)
         terms = ticket_terms(standing, app[LOCKS].now, house, at_home=caller.at_home)

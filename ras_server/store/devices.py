@@ -303,3 +303,9 @@ def outlived(db: Database, now: int, limit: int) -> list[str]:
         (now, limit),
     )
     return [row["grant_id"] for row in rows]
+
+
+def label_of(db: Database, device_id: str) -> bytes | None:
+    """Return the sealed K_F of a device."""
+    row = db.one("SELECT k_f FROM device WHERE device_id = ?", (device_id,))
+    return None if row is None else row["k_f"]
