@@ -8,9 +8,10 @@ import time
 from typing import Final
 
 from .browser import Page, browser
+from .console import Visitor
 from .dashboard import PATH, add_dashboard
 from .errors import DemoError
-from .home import STATE, Home, forget, home, set_up
+from .home import ACCOUNT, ACCOUNT_PASSWORD, STATE, Home, forget, home, set_up
 from .home_assistant import HomeAssistant
 
 IMAGES: Final = Path(__file__).resolve().parent.parent / "docs/images"
@@ -63,6 +64,34 @@ async def take_all(running: Home, page: Page) -> None:
     await take(page, "lock.png")
 
 
+async def take_console(running: Home, page: Page) -> None:
+    """Take a picture of the server's own pages: a lock, on a phone."""
+    owner = running.person(ACCOUNT, ACCOUNT_PASSWORD)
+    visitor = Visitor(page, owner.url, (390, 960))
+    await visitor.open("/")
+    await visitor.type("Phone number or e-mail address", owner.account)
+    await visitor.type("Password", owner.password)
+    await visitor.click("Continue")
+    await visitor.type("Code", owner.newest_code())
+    await visitor.click("Log in")
+    await visitor.open(f"/console/locks/{running.doors[0].device_id}")
+    await visitor.click("Lock")
+    await visitor.unfold()
+    await visitor.page.evaluate("document.querySelector('#name').value = ''")
+    await visitor.type("Name", running.doors[0].name)
+    await visitor.click("Save the name")
+    await visitor.unfold()
+    await visitor.type("Phone number or e-mail address", "boris@example.org")
+    await visitor.type("So many times", "3")
+    await visitor.click("Give access")
+    await visitor.unfold()
+    await visitor.type("For whom", "Plumber")
+    await visitor.click("Show a new code")
+    await visitor.open(f"/console/locks/{running.doors[0].device_id}")
+    (IMAGES / "console.png").write_bytes(await page.picture())
+    print(IMAGES / "console.png")
+
+
 async def main() -> None:
     """Set a home up, and take its pictures."""
     IMAGES.mkdir(parents=True, exist_ok=True)
@@ -72,6 +101,7 @@ async def main() -> None:
         await set_up(running)
         await add_dashboard(running.hass, running.doors)
         await take_all(running, page)
+        await take_console(running, page)
 
 
 if __name__ == "__main__":

@@ -3,19 +3,19 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
 import shutil
-from typing import Any, Final
+from typing import Final
 
 from aiohttp.test_utils import TestServer
 import pytest
 
-from demo.browser import Page, browser
+from demo.browser import browser
+from demo.console import Visitor
 from tests.ras_server.application.parts import Door, Gateway
 from tests.ras_server.application.test_operations import online
 from tests.ras_server.client import PASSWORD, Client, Outbox
 
 ANNA: Final = "anna@example.org"
 BORIS: Final = "boris@example.org"
-PATIENCE: Final = 20  # seconds
 AUDIT: Final = Path(__file__).with_name("accessible.js").read_text(encoding="utf-8")
 PHONE: Final = (360, 740)
 DESK: Final = (1100, 800)
@@ -39,54 +39,6 @@ pytestmark = [
 ]
 
 
-class Person:
-    """A person in front of the browser."""
-
-    def __init__(self, page: Page, url: str) -> None:
-        """Sit down at a desk."""
-        self.page = page
-        self.url = url
-        self.window = DESK
-
-    async def open(self, path: str) -> None:
-        """Open a page."""
-        await self.page.evaluate("window.old = true")
-        await self.page.show(self.url + path, *self.window)
-        await self.arrived()
-
-    async def arrived(self) -> None:
-        """Wait until the next page is there."""
-        await self.page.until("!window.old && document.readyState === 'complete'", PATIENCE)
-
-    async def type(self, field: str, text: str) -> None:
-        """Type into the field with a label."""
-        found = f"[...document.querySelectorAll('label')].find(l => l.innerText === {field!r})"
-        assert await self.page.evaluate(f"{found}.control.focus() || true"), field
-        await self.page.command("Input.insertText", text=text)
-
-    async def click(self, text: str) -> None:
-        """Press the button with a text, and wait for the page that follows."""
-        found = f"[...document.querySelectorAll('button')].find(b => b.innerText === {text!r})"
-        assert await self.page.evaluate(f"window.old = true; {found}.click() || true"), text
-        await self.arrived()
-
-    async def unfold(self) -> None:
-        """Open everything that is folded away."""
-        await self.page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
-
-    async def text(self) -> str:
-        """Return the text of the page."""
-        return str(await self.page.evaluate("document.body.innerText"))
-
-    async def problems(self) -> list[Any]:
-        """Return what is wrong with the page that is shown."""
-        return [
-            *await self.page.evaluate(AUDIT),
-            *await self.page.evaluate("window.violations"),
-            *await self.page.evaluate(FOREIGN),
-        ]
-
-
 BAD: Final = """
 <h1>One</h1><h1>Two</h1><h3>Three</h3><p id=a id=a style="color: #999">Faint</p><p id=a>Twice</p>
 <input name=x style="height: 30px"><button style="width: 9px; height: 9px; padding: 0"></button>
@@ -100,15 +52,24 @@ FOUND: Final = [
 ]
 
 
+async def problems(visitor: Visitor) -> list[str]:
+    """Return what is wrong with the page that is shown."""
+    return [
+        *await visitor.page.evaluate(AUDIT),
+        *await visitor.page.evaluate("window.violations"),
+        *await visitor.page.evaluate(FOREIGN),
+    ]
+
+
 @pytest.fixture
-async def anna(server: TestServer, client: Client) -> AsyncIterator[Person]:
+async def anna(server: TestServer, client: Client) -> AsyncIterator[Visitor]:
     """Return the owner in front of a browser."""
     async with browser(client.session) as page:
         await page.command("Page.addScriptToEvaluateOnNewDocument", source=WATCH)
-        yield Person(page, str(server.make_url("/"))[:-1])
+        yield Visitor(page, str(server.make_url("/"))[:-1], DESK)
 
 
-async def log_in(person: Person, outbox: Outbox) -> None:
+async def log_in(person: Visitor, outbox: Outbox) -> None:
     """Log in as a person does."""
     await person.open("/")
     await person.type("Phone number or e-mail address", ANNA)
@@ -118,7 +79,7 @@ async def log_in(person: Person, outbox: Outbox) -> None:
     await person.click("Log in")
 
 
-async def test_owner(anna: Person, home: Gateway, door: Door, outbox: Outbox) -> None:
+async def test_owner(anna: Visitor, home: Gateway, door: Door, outbox: Outbox) -> None:
     """An owner logs in, opens the door, lets somebody in, and reads of it in the audit."""
     await log_in(anna, outbox)
     assert "Front door" in await anna.text()
@@ -139,7 +100,7 @@ async def test_owner(anna: Person, home: Gateway, door: Door, outbox: Outbox) ->
     assert await anna.page.evaluate("location.pathname") == "/console/login"
 
 
-async def test_what_is_looked_for(anna: Person) -> None:
+async def test_what_is_looked_for(anna: Visitor) -> None:
     """The checks of the next test find a page that has every fault they are for."""
     await anna.page.show("about:blank", *PHONE)
     await anna.page.evaluate(f"document.body.innerHTML = {BAD!r}")
@@ -147,11 +108,11 @@ async def test_what_is_looked_for(anna: Person) -> None:
     assert [found.partition(":")[0] for found in await anna.page.evaluate(AUDIT)] == FOUND
 
 
-async def test_for_everybody(anna: Person, home: Gateway, door: Door, outbox: Outbox) -> None:
+async def test_for_everybody(anna: Visitor, home: Gateway, door: Door, outbox: Outbox) -> None:
     """Each page has labels, headings, contrast and size, on a phone and a desk, light and dark."""
     for path in ("/", "/console/register", "/console/reset"):
         await anna.open(path)
-        assert await anna.problems() == []
+        assert await problems(anna) == []
     await log_in(anna, outbox)
     lock = f"/console/locks/{door.device_id}"
     async with online(home, door):
@@ -163,10 +124,10 @@ async def test_for_everybody(anna: Person, home: Gateway, door: Door, outbox: Ou
         await anna.unfold()
         await anna.type("For whom", "Plumber")
         await anna.click("Show a new code")
-        assert await anna.problems() == []
+        assert await problems(anna) == []
     await anna.open("/console/account")
     await anna.click("Set up an authenticator app")
-    assert await anna.problems() == []
+    assert await problems(anna) == []
     await anna.open("/console/people")
     await anna.type("Name", "Lake house")
     await anna.click("Make it")
@@ -188,4 +149,4 @@ async def test_for_everybody(anna: Person, home: Gateway, door: Door, outbox: Ou
                 await anna.open(path)
                 await anna.unfold()
 
-                assert await anna.problems() == [], (scheme, anna.window, path)
+                assert await problems(anna) == [], (scheme, anna.window, path)
