@@ -7,7 +7,6 @@ this module as a LockError that says why, or as a RasError.
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from functools import partial
 import os
 import time
 from typing import Final, NamedTuple, Protocol
@@ -128,6 +127,8 @@ class Carrier:
         self._observer = observer
         self._hellos = HelloMemory()
         self._queue = asyncio.Lock()
+        self._turns: set[asyncio.Timeout] = set()  # that run or wait
+        self._closed = False
         self._asked_version = False  # since Home Assistant started
         self._operations = 0  # that run or wait; what only reads does not count
         self._dialogue: Dialogue | None = None
@@ -196,20 +197,31 @@ class Carrier:
     async def async_rest(self) -> None:
         """Hang up, unless something is under way."""
         if not self._queue.locked():
-            await self.async_close()
+            async with self._queue:
+                await self._async_stop_lingering()
+                await self._async_hang_up()
 
     async def async_close(self) -> None:
-        """Hang up."""
-        await self._async_stop_lingering()
-        await self._async_hang_up()
+        """Hang up for good: whatever is under way, or waits, ends now."""
+        self._closed = True
+        for turn in self._turns:
+            if not turn.expired():
+                turn.reschedule(self._hass.loop.time())
+        async with self._queue:
+            await self._async_stop_lingering()
+            await self._async_hang_up()
 
     @asynccontextmanager
     async def _turn(self, *, operates: bool = False) -> AsyncGenerator[None]:
         """Wait for a turn, and let nothing but LockError and RasError out."""
         late = LockError(Reason.BUSY)
+        if self._closed:
+            raise late
         self._operations += operates
+        turn = asyncio.timeout(DEADLINE)
+        self._turns.add(turn)
         try:
-            async with asyncio.timeout(DEADLINE), self._queue:
+            async with turn, self._queue:
                 await self._async_stop_lingering()
                 self._refusal = None
                 try:
@@ -225,6 +237,7 @@ class Carrier:
         except TimeoutError as err:
             raise late from err
         finally:
+            self._turns.discard(turn)
             self._operations -= operates
 
     async def _async_say[T](
@@ -242,6 +255,8 @@ class Carrier:
                 LOGGER.debug("%s: %s, connecting again", self._name, err)
                 if err.failed.reason is Failure.HELLO_REFUSED:
                     await asyncio.sleep(RECONNECT_DELAY)
+                elif err.failed.reason is Failure.ERROR:
+                    await self._async_renew_tickets()
 
     @property
     def _tickets(self) -> dict[int, Ticket]:
@@ -319,21 +334,30 @@ class Carrier:
             LOGGER.debug("%s: the RAS does not answer in time", self._name)
         return dialogue.go_on()
 
+    async def _async_renew_tickets(self) -> None:
+        """Fetch new tickets if the RAS is there: those in use may be of another key."""
+        try:
+            async with asyncio.timeout(ASK_RAS_TIMEOUT):
+                self._observer.keep(await self._async_fetch(), self._person)
+        except (RasError, TimeoutError) as err:
+            LOGGER.debug("%s: no new tickets: %r", self._name, err)
+
     async def _async_replace_tickets(self, dialogue: Dialogue, trouble: TicketTrouble) -> None:
         """Fetch new tickets; the RAS may first have to learn the lock's epoch."""
-        person = self._person
-        fetch = partial(
-            self._ras.tickets, self._device_id, TICKET_RIGHTS, TICKET_TTL, person=person
-        )
-        tickets = await fetch()
+        tickets = await self._async_fetch()
         refused = {ticket.epoch for ticket in self._tickets.values()}
         if trouble is TicketTrouble.EPOCH and any(it["epoch"] in refused for it in tickets.tickets):
-            await fetch(reason=trouble)
+            await self._async_fetch(trouble)
             for frame in await self._ras.pending(self._device_id):
                 notifications = await dialogue.async_deliver(frame.packet)
                 await self._ras.report_pending(self._device_id, notifications)
-            tickets = await fetch()
-        self._observer.keep(tickets, person)
+            tickets = await self._async_fetch()
+        self._observer.keep(tickets, self._person)
+
+    async def _async_fetch(self, trouble: TicketTrouble | None = None) -> Tickets:
+        return await self._ras.tickets(
+            self._device_id, TICKET_RIGHTS, TICKET_TTL, reason=trouble, person=self._person
+        )
 
     def _heard(self, event: Event) -> None:
         """Tell the observer what matters to it."""
@@ -363,7 +387,8 @@ class Carrier:
 
     async def _async_stop_lingering(self) -> None:
         if self._lingering is not None:
-            self._lingering.cancel()
+            if self._dialogue is not None and not self._dialogue.closed:
+                self._lingering.cancel()  # else it hangs up, which is not to be cut short
             await asyncio.wait([self._lingering])
             self._lingering = None
 

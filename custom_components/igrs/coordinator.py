@@ -5,7 +5,7 @@ of sessions; one order holds for both (project profile, protocol 11). The log sa
 """
 
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 import time
 from typing import TYPE_CHECKING, Any, Final, override
@@ -30,8 +30,8 @@ from .igrs_codec.bsld.tracker import ASK_INTERVAL, MEMORY, Shown, Tracker, Verdi
 from .learner import Learner
 from .operations import Operations
 from .ras import GatewayClient
-from .ras_errors import RasError
 from .storage import Memory
+from .work import Work
 
 if TYPE_CHECKING:
     from .gateway import Gateway, IgrsConfigEntry
@@ -120,16 +120,18 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
             online=lambda: self.online,
             keep=self.keep,
         )
+        self._work = Work(hass, entry, self.device_id, subentry.title)
         self._shown: Shown | None = None
         self._stop_gone: CALLBACK_TYPE | None = None
         self._unowned = False
         self._renewed_at = 0.0
-        self._asker: Asker | None = None
+        # Under way from here or waiting, in the order of their turns.
+        self._asked: list[tuple[Operation, Asker]] = []
         # What the tracker asks for, and who does it.
-        self._wanted: dict[Want, Callable[[], Coroutine[Any, Any, None]]] = {
-            Want.KEYS: self.async_renew,
-            Want.TIME: self.async_set_time,
-            Want.STATE: self.learner.async_learn_all,
+        self._wanted: dict[Want, Callable[[], None]] = {
+            Want.KEYS: self.async_renew_soon,
+            Want.TIME: self._set_time_soon,
+            Want.STATE: self.learner.async_soon,
         }
         self._known_listeners: list[CALLBACK_TYPE] = []
 
@@ -145,7 +147,7 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
     @property
     def asker(self) -> Asker | None:
         """Who asked for what is under way from here."""
-        return self._asker
+        return self._asked[0][1] if self._asked else None
 
     # What the entities use
 
@@ -159,13 +161,14 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
 
     async def async_operate(self, operation: Operation, asker: Asker) -> None:
         """Lock, unlock or open, and wait until it is done; or raise LockError."""
-        self._asker = asker
-        self._show(asked=operation)
+        asked = (operation, asker)
+        self._asked.append(asked)
+        self._show()
         try:
             await self._operations.async_do(operation, asker)
         finally:
-            self._show(asked=None)
-            self._asker = None
+            self._asked.remove(asked)
+            self._show()
             if self._tracker.in_doubt:
                 self.learner.async_soon()  # for the state
         self.learner.async_soon()  # for the record of it
@@ -193,14 +196,15 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
 
     @override
     async def async_shutdown(self) -> None:
-        """Stop listening and hang up."""
+        """End what is under way, hang up, and stop listening."""
         await super().async_shutdown()
         self.adverts.async_stop()
+        self._work.end()
+        await self._carrier.async_close()
         self.learner.async_stop()
         if self._stop_gone is not None:
             self._stop_gone()
             self._stop_gone = None
-        await self._carrier.async_close()
 
     @callback
     def async_tick(self) -> None:
@@ -252,7 +256,7 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
             before, after = self._shown, self._tracker.shown
             changed = before is None or after is None or before.counter != after.counter
             if changed and _is_more_than_a_door(before, after):
-                self.history.unread |= self._asker is None and not self._is_read(after)
+                self.history.unread |= self.asker is None and not self._is_read(after)
                 self.learner.async_records_soon()
             self._accepted()
             if changed:
@@ -280,7 +284,8 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
     @callback
     def clock_wrong(self) -> None:
         """Have the lock's clock set (called by the carrier)."""
-        self.work(self.async_set_time(), "clock")
+        self._tracker.clock_is_wrong()
+        self._attend()
 
     @callback
     def log_grew(self) -> None:
@@ -290,6 +295,8 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
     @callback
     def keep(self, tickets: Tickets, person: str | None = None) -> None:
         """Keep what the RAS handed out for a person, or for the household."""
+        if self._shutdown_requested:
+            return  # the lock is not here any more
         self._file.keep(self.device_id, tickets.tickets, tickets.k_adv, person)
         self._tracker.set_keys(self.memory.k_adv)
         self.async_update_listeners()
@@ -333,15 +340,14 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
         self.last_update_success = False
         self.async_update_listeners()
 
-    def _show(self, **changes: Any) -> None:
+    def _show(self) -> None:
         shown = self._tracker.shown
-        self.data = replace(
-            self.data,
+        self.data = LockData(
             bolt=self._tracker.bolt,
             state=None if shown is None else shown.state,
             battery=None if shown is None else shown.battery,
+            asked=self._asked[0][0] if self._asked else None,
             changed_by=self.history.changed_by,
-            **changes,
         )
         self.async_update_listeners()
 
@@ -354,22 +360,19 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
         want = self._tracker.wants(now)
         if want is not None:
             self._tracker.asked(want, now)
-            self.work(self._wanted[want](), want.value)
+            self._wanted[want]()
         elif self.memory.version is None and self.learner.may_ask:
             self.learner.async_soon()
 
     def work(self, work: Coroutine[Any, Any, object], what: str) -> None:
-        """Do something in the background; its failure is nobody's but the log's."""
+        """Do something in the background, as long as the lock is here."""
+        self._work.begin(work, what)
 
-        async def run() -> None:
-            try:
-                await work
-            except (LockError, RasError) as err:
-                LOGGER.debug("%s: %s failed: %r", self.name, what, err)
-
-        self.config_entry.async_create_background_task(
-            self.hass, run(), f"{DOMAIN} {self.device_id} {what}"
-        )
+    @callback
+    def _set_time_soon(self) -> None:
+        """Have the clock set in the background, if there is a RAS that can."""
+        if self.online:
+            self.work(self.async_set_time(), "clock")
 
     async def _async_report(self, notifications: tuple[bytes, ...]) -> None:
         if await self._ras.report_pending(self.device_id, notifications):

@@ -79,8 +79,7 @@ class Gateway:
 
     async def async_stop(self) -> None:
         """Leave the locks."""
-        for coordinator in self.coordinators.values():
-            await coordinator.async_shutdown()
+        await asyncio.gather(*(lock.async_shutdown() for lock in self.coordinators.values()))
         await self.memory.async_save()
 
     @callback
@@ -152,6 +151,7 @@ class Gateway:
         if clock_agrees(ready.time, time.time()):
             self.async_clock_agreed()
         else:
+            self.clock_confirmed = False
             LOGGER.warning("The clocks of Home Assistant and of the RAS do not agree")
         for coordinator in self.coordinators.values():
             coordinator.async_renew_soon()

@@ -67,10 +67,11 @@ class Push:
             try:
                 async with self._connected() as (socket, ready):
                     await self._serve(socket, ready)
-            except RasUnreachableError, RasRefusedError:
+            except (RasUnreachableError, RasRefusedError) as err:
                 if time.monotonic() - began > LONGEST_DELAY:
                     delay = FIRST_DELAY
-                await asyncio.sleep(random.uniform(0.5, 1) * delay)  # noqa: S311 - no secret
+                pause = random.uniform(0.5, 1) * delay  # noqa: S311 - no secret
+                await asyncio.sleep(max(pause, err.retry_after or 0))
                 delay = min(2 * delay, LONGEST_DELAY)
 
     async def send(

@@ -144,7 +144,7 @@ class LockLink(Protocol):
         """Carry packets of the RAS and wait for as many notifications, HELLO included."""
 
     def go_on(self, now: float) -> Step:
-        """Go on with the waiting request: the RAS is done, or cannot help."""
+        """Go on with the waiting request: the RAS is done, cannot help, or takes too long."""
 
     def lost(self) -> Step:
         """Say that the connection is gone."""

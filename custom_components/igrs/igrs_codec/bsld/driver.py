@@ -147,7 +147,9 @@ class BsldLink:
         return self._step()
 
     def go_on(self, now: float) -> Step:
-        """Go on with the waiting request: the RAS is done, or cannot help."""
+        """Go on with the waiting request: the RAS is done, cannot help, or takes too long."""
+        if self.state is State.CARRYING:
+            self._land(now)
         if self.state is not State.ASKING:
             raise ProtocolError(f"nothing to go on with while {self.state.name}")
         self._proceed(now)

@@ -118,6 +118,10 @@ class Tracker:
         """Show the bolt as unknown until something is accepted."""
         self.in_doubt = True
 
+    def clock_is_wrong(self) -> None:
+        """Want the lock's clock set: an authentic answer showed another time."""
+        self._needs.add(Want.TIME)
+
     def hello_seen(self, *, clock_set: bool, now: float) -> None:
         """Remember a HELLO that showed the clock set: bucket 0 may be a replay."""
         if clock_set:
