@@ -5,8 +5,8 @@ from contextlib import asynccontextmanager
 from ipaddress import ip_address
 from typing import Final
 
-from .health import SCHEMA, VERSION
 from .settings import Settings
+from .version import SCHEMA, VERSION
 
 _TYPE: Final = "_igrs-ras._tcp.local."
 

@@ -1,6 +1,5 @@
 """What anybody may ask: does the server live, is it ready, what is it (project profile, 12)."""
 
-from importlib.metadata import version
 from typing import Any, Final
 
 from aiohttp import web
@@ -9,10 +8,8 @@ from .application.locks import LOCKS
 from .errors import Code, RasError
 from .keys import DATABASE, SERVER_ID, SETTINGS
 from .principal import public
+from .version import SCHEMA, VERSION
 from .web import answer
-
-VERSION: Final = version("igrs-ras")
-SCHEMA: Final = 1
 
 
 @public

@@ -16,11 +16,11 @@ from aiohttp import web
 from .application.audit import AUDIT
 from .application.checkpoints import CHECKPOINTS
 from .errors import Code, RasError
-from .health import VERSION
 from .keys import CLOCK, DATABASE, SETTINGS
 from .message.push import PUSH
 from .principal import public
 from .settings import Settings, SettingsError
+from .version import VERSION
 from .web import CODE, route_name
 
 if TYPE_CHECKING:

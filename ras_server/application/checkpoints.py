@@ -81,7 +81,7 @@ class Checkpoints:
         self.path = folder / FILE
         self._node = node
         self._server_id = server_id
-        self._key = _key(folder / KEY_FILE, may_create=not self.path.exists())
+        self._key = load_key(folder / KEY_FILE, may_create=not self.path.exists())
         self.last: Checkpoint | None = None
         _mend(self.path)
         for line in self.lines(self.path):
@@ -132,7 +132,8 @@ def _mend(path: Path) -> None:
         file.truncate(text.rfind(b"\n") + 1)
 
 
-def _key(path: Path, *, may_create: bool) -> Ed25519PrivateKey:
+def load_key(path: Path, *, may_create: bool) -> Ed25519PrivateKey:
+    """Return the key of a file; make a new one (0400) if it is missing and that may be."""
     try:
         return Ed25519PrivateKey.from_private_bytes(bytes.fromhex(path.read_text("ascii")))
     except FileNotFoundError:

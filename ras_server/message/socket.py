@@ -15,10 +15,10 @@ from .. import fields, rate
 from ..account.sessions import SESSIONS
 from ..application.audit import AUDIT
 from ..errors import Code, RasError
-from ..health import SCHEMA, VERSION
 from ..keys import CLOCK, DATABASE, PRINCIPAL, SETTINGS, now
 from ..principal import Kind, Principal, public
 from ..store import messages
+from ..version import SCHEMA, VERSION
 from ..web import long_lived, parse, schema, validated
 from . import routing
 from .push import PUSH, Connection

@@ -157,7 +157,7 @@ class Database:
             closing(sqlite3.connect(self.path)) as source,
             closing(sqlite3.connect(path)) as target,
         ):
-            source.backup(target, pages=1024)
+            source.backup(target)  # in one read: the log keeps growing, nobody waits
 
     @property
     def log_size(self) -> int:

@@ -4,8 +4,10 @@ import asyncio
 from collections.abc import AsyncIterator
 import json
 from pathlib import Path
+import shutil
 import signal
 import stat
+import subprocess
 import time
 
 import pytest
@@ -89,7 +91,7 @@ def test_what_to_do(
         pytest.param(["--host", "192.0.2.1"], "give --cert and --key", id="not loopback"),
         pytest.param(["--cert", "x.pem"], "belong together", id="half"),
         pytest.param(["--cert", "x.pem", "--key", "y.pem"], "No such file", id="missing"),
-        pytest.param(["--delivery", "pigeon"], "console or file:", id="delivery"),
+        pytest.param(["--delivery", "pigeon"], "delivery must be console", id="delivery"),
     ],
 )
 async def test_serve_in_vain(folder: Path, options: list[str], says: str) -> None:
@@ -289,7 +291,7 @@ async def test_administration_without_a_server(folder: Path) -> None:
         pytest.param(["user", "add", "nobody"], PASSWORD, "E.164", id="account"),
         pytest.param(["user", "add", ANNA], "short", "at least 8 characters", id="password"),
         pytest.param(["device", "import", "none.csv"], "", "none.csv", id="no file"),
-        pytest.param(["backup", "/nowhere/x.db"], "", "No such file", id="backup"),
+        pytest.param(["backup", "x"], "", "give the passphrase", id="backup"),
     ],
 )
 async def test_administration_in_vain(
@@ -301,21 +303,6 @@ async def test_administration_in_vain(
     assert result.code == 1
     assert says in result.err
     assert result.err.count("\n") == 1
-
-
-async def test_backup(server: Server, client: Client, folder: Path, tmp_path: Path) -> None:
-    """A backup of a running server is a whole server, once the key file is put beside it."""
-    await client.enter(ANNA)
-    other = tmp_path / "other"
-    other.mkdir()
-    done = await ras("backup", other / "ras.db", "--folder", folder)
-    for name in "master.key", "ras.toml":
-        (other / name).write_bytes((folder / name).read_bytes())
-    listed = await ras("user", "list", "--folder", other)
-
-    assert server.process.returncode is None
-    assert done.code == 0
-    assert ANNA in listed.out
 
 
 async def test_import_and_audit(folder: Path, tmp_path: Path) -> None:
@@ -340,7 +327,7 @@ def test_help(capsys: pytest.CaptureFixture[str]) -> None:
     text = capsys.readouterr().out
 
     assert done.value.code == 0
-    for command in "init", "serve", "user", "device", "audit", "backup":
+    for command in "init", "serve", "user", "device", "audit", "backup", "restore", "completion":
         assert command in text
 
 
@@ -388,3 +375,35 @@ async def test_no_http(server: Server, request_: bytes) -> None:
     for hidden in b"aiohttp", b"Python", b"canary":
         assert hidden not in answer
     assert "canary" not in server.log.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh"])
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        pytest.param(["au"], {"audit"}, id="command"),
+        pytest.param(["user", "l"], {"list", "lock"}, id="subcommand"),
+        pytest.param(["--folder", "x", "user", "ad"], {"add"}, id="after an option"),
+        pytest.param(["serve", "--log"], {"--log-level"}, id="option"),
+        pytest.param(["completion", "z"], {"zsh"}, id="argument"),
+    ],
+)
+def test_completion(
+    capsys: pytest.CaptureFixture[str], shell: str, typed: list[str], offered: set[str]
+) -> None:
+    """The completion of a shell knows every command, its options and its arguments."""
+    if shutil.which(shell) is None:
+        pytest.skip(f"{shell} is not here")
+    assert main(["completion", shell]) == 0
+    words = " ".join(f"'{word}'" for word in ["ras", *typed])
+    script = capsys.readouterr().out.replace("autoload -U +X bashcompinit && bashcompinit", "")
+    script = script.replace("complete -o default -F _ras ras", "")
+    if shell == "zsh":
+        script = "autoload -U +X compinit bashcompinit; compinit -u; bashcompinit\n" + script
+        script = "setopt ksharrays shwordsplit\n" + script
+    ask = f'COMP_WORDS=({words}); COMP_CWORD={len(typed)}; _ras; printf "%s\\n" "${{COMPREPLY[@]}}"'
+    done = subprocess.run(
+        [shell, "-c", f"{script}\n{ask}"], check=False, capture_output=True, text=True
+    )
+
+    assert set(done.stdout.split()) == offered, done.stderr

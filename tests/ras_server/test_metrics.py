@@ -58,9 +58,7 @@ async def test_counts(client: Client, app: web.Application) -> None:
     assert "process_resident_memory_bytes" in text
 
 
-@pytest.mark.parametrize(
-    "header", ["Forwarded", "X-Forwarded-For", "X-Real-Ip"], ids=str
-)
+@pytest.mark.parametrize("header", ["Forwarded", "X-Forwarded-For", "X-Real-Ip"], ids=str)
 async def test_behind_a_proxy(client: Client, header: str) -> None:
     """Who comes through a proxy on this machine is not on this machine."""
     assert (await scraped(client, **{header: "192.0.2.1"}))[0] == 404

@@ -1,0 +1,104 @@
+"""The change journal: what a restore must not bring back (project profile, section 12).
+
+Beside the database stands a file with every entry of the audit that takes something away from
+somebody, or gives a lock away. A database restored from a backup is brought up to it: a grant that
+was revoked after the backup stays revoked, a password that was reset does not work again. It holds
+identifiers only.
+"""
+
+from collections.abc import Iterator
+import os
+from pathlib import Path
+from typing import Any, Final, NamedTuple, Self
+
+import orjson
+
+from ..store import audit as store
+from ..store.db import Database
+
+FILE: Final = "changes.journal"
+
+ACTIONS: Final = frozenset(
+    {
+        "device.claim",
+        "device.forget",
+        "device.removed",
+        "device.transfer",
+        "device.wipe",
+        "gateway.remove",
+        "gateway.rotate",
+        "grant.change",
+        "grant.revoke",
+        "key.revoke_all",
+        "lock.remove",
+        "user.lock",
+        "user.remove",
+        "user.reset",
+        "user.totp.codes",
+        "user.totp.off",
+        "user.totp.on",
+        "user.unlock",
+    }
+)
+"""The actions of the audit that are journaled."""
+
+
+class Change(NamedTuple):
+    """An entry of the audit: its number and time, what happened, by whom, to what, how it ended."""
+
+    n: int
+    ts: int
+    action: str
+    actor: str
+    object: str
+    result: int
+    detail: dict[str, Any]
+
+    @classmethod
+    def from_entry(cls, entry: dict[str, Any]) -> Self:
+        """Take what matters from an entry; raises KeyError."""
+        return cls(*(entry[name] for name in cls._fields))
+
+    @property
+    def subject(self) -> str:
+        """Return the identifier of what it happened to."""
+        return self.object.partition(":")[2]
+
+
+class ChangeJournal:
+    """Appends changes to a file, one JSON object per line, once they are committed."""
+
+    def __init__(self, path: Path, db: Database) -> None:
+        """Use a file, which is created with the first change (mode 0600)."""
+        self._path = path
+        self._db = db
+
+    def listen(self, entry: dict[str, Any]) -> None:
+        """Take an entry of the audit, if it is a change; the answer to it leaves afterwards."""
+        if entry["action"] in ACTIONS:
+            self._db.after_commit(lambda: self._write(entry))
+
+    def _write(self, entry: dict[str, Any]) -> None:
+        row = store.get(self._db, entry["n"])
+        if row is None or orjson.loads(row.entry) != entry:
+            return  # it was rolled back
+        descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        try:
+            os.write(descriptor, f"{row.entry}\n".encode())
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    @staticmethod
+    def changes(path: Path) -> Iterator[Change]:
+        """Yield what was written, the oldest first; a line that broke off is passed over."""
+        if not path.exists():
+            return
+        with path.open("rb") as file:
+            for line in file:
+                try:
+                    change = Change.from_entry(orjson.loads(line))
+                except ValueError, TypeError, KeyError:
+                    continue
+                if change.action in ACTIONS:
+                    yield change

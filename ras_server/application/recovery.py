@@ -1,0 +1,194 @@
+"""A restored database is brought up to the journals beside it (project profile, section 12).
+
+What was taken away after the backup stays taken away; where the backup cannot know what followed,
+it is the safe side that counts: a person whose password was reset sets it anew, a gateway whose
+secret changed logs in anew. A lock that was re-keyed after the backup is found again with the key
+of the journal, one that was registered since gets its owner back.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import Final
+
+from igrs_codec.bsld.keys import RE_KEY_NONCE_SIZE
+
+from ..keys import Random
+from ..store import devices, restored as store
+from ..store.db import Database
+from ..store.devices import Device, Record, StoredKey
+from .agenda import owner_user
+from .changejournal import Change
+from .keyjournal import Entry
+from .ownership import OWNED, Phase, State, Step, advance
+
+_SLACK: Final = 120
+"""Seconds that a key may stand in the journal before the claim that it proves."""
+
+
+type _End = Callable[[Database, Change], None]
+
+_ENDS: Final[dict[str, _End]] = {
+    **dict.fromkeys(
+        ("grant.change", "grant.revoke"),
+        lambda db, change: store.end_grant(db, change.detail["grant"], change.ts),
+    ),
+    "gateway.remove": lambda db, change: store.remove_gateway(db, change.subject),
+    "gateway.rotate": lambda db, change: store.end_secret(db, change.subject),
+    "key.revoke_all": lambda db, change: store.want_epoch(
+        db, change.subject, change.detail["epoch"]
+    ),
+    **dict.fromkeys(
+        ("user.lock", "user.remove"),
+        lambda db, change: store.lock_user(db, change.subject, locked=True),
+    ),
+    **dict.fromkeys(
+        ("user.totp.codes", "user.totp.off", "user.totp.on"),
+        lambda db, change: store.end_totp(db, change.subject),
+    ),
+    "user.unlock": lambda db, change: store.lock_user(db, change.subject, locked=False),
+}
+"""What is done for those changes that one statement follows."""
+
+
+class Recovery:
+    """What is done to a restored database, and how often."""
+
+    def __init__(
+        self, db: Database, *, now: int, random: Random, no_password: Callable[[str], bytes]
+    ) -> None:
+        """Work on a database that no server has open.
+
+        `no_password` returns a verifier of a person, sealed, that no password fits.
+        """
+        self._db = db
+        self._now = now
+        self._random = random
+        self._no_password = no_password
+        self.changes = 0
+        self.keys = 0
+
+    def run(self, changes: Iterable[Change], entries: Sequence[Entry]) -> None:
+        """Drop all tokens, follow the journals, and have every lock's tickets revoked."""
+        head = store.head(self._db)
+        with self._db.write():
+            store.forget_logins(self._db)
+            for change in changes:
+                if change.n > head:
+                    self._follow(change, entries)
+                    self.changes += 1
+            for device_id in store.all_devices(self._db):
+                self._recover(device_id, entries)
+
+    def _follow(self, change: Change, entries: Sequence[Entry]) -> None:
+        if change.action == "device.claim":
+            self._claim(change, entries)
+        elif (end := _ENDS.get(change.action)) is not None:
+            end(self._db, change)
+        elif change.action == "device.wipe":
+            self._remove(change.subject)
+        elif change.action == "user.reset":
+            none = self._no_password(change.subject)
+            store.end_password(self._db, change.subject, none)
+        elif not change.result:  # the lock answered that it is wiped, or it was given away
+            self._forget(change.subject)
+
+    def _forget(self, device_id: str) -> None:
+        """Take a lock from its owner: it was removed, or given to somebody else."""
+        if (record := devices.load(self._db, device_id)) is None:
+            return
+        devices.delete(self._db, device_id)
+        if (label := record.device.k_f) is not None:
+            known = replace(
+                Device(device_id=device_id, state=State.KNOWN, created=record.device.created),
+                k_f=label,
+            )
+            devices.save(self._db, None, Record(device=known))
+
+    def _remove(self, device_id: str) -> None:
+        """Have a lock wiped: its owner wanted that, and it had not answered."""
+        record = devices.load(self._db, device_id)
+        if record is not None and record.device.state in OWNED:
+            devices.save(self._db, record, advance(record, Step.REMOVE))
+
+    def _claim(self, change: Change, entries: Sequence[Entry]) -> None:
+        """Give a lock that was registered after the backup to its owner, with its first key."""
+        owner, device_id = change.actor.removeprefix("user:"), change.subject
+        keys = [each for each in entries if _is(each, device_id, since=change.ts - _SLACK)]
+        if not keys or not store.knows_user(self._db, owner):
+            return
+        self._forget(device_id)
+        before = devices.load(self._db, device_id)
+        device = Device(
+            device_id=device_id,
+            k_f=None if before is None else before.device.k_f,
+            state=State.READY,
+            owner=owner,
+            uid=self._new_uid(device_id),
+            registration=change.ts,
+            created=self._now,
+        )
+        record = owner_user(Record(device=device), device.uid, owner)
+        record = replace(record, keys=(_stored(keys[0], Phase.SENT),))
+        devices.save(self._db, before, record)
+
+    def _new_uid(self, device_id: str) -> int:
+        while True:
+            uid = int.from_bytes(self._random(4))
+            if uid and devices.give_uid(self._db, device_id, uid):
+                return uid
+
+    def _recover(self, device_id: str, entries: Sequence[Entry]) -> None:
+        record = devices.load(self._db, device_id)
+        if record is None or record.device.state not in OWNED:
+            return
+        found = followed(record, [each for each in entries if each.device_id == device_id])
+        self.keys += len({key.key_id for key in found.keys} - {key.key_id for key in record.keys})
+        device = replace(
+            found.device,
+            epoch_wanted=max(found.device.epoch, found.device.epoch_wanted) + 1,
+            t_adm=max(found.device.t_adm, self._now),
+        )
+        devices.save(self._db, record, replace(found, device=device, frame=None))
+
+
+def _is(entry: Entry, device_id: str, *, since: int) -> bool:
+    return entry.device_id == device_id and entry.ts >= since
+
+
+def followed(record: Record, entries: Sequence[Entry]) -> Record:
+    """Return a record with the keys of its journal (in order) that came after those it has.
+
+    Of the newest one a frame was made, so the lock may have it (protocol 10); one of an earlier
+    generation than that was in use, because the next one was made from it.
+    """
+    known = {key.key_id for key in record.keys}
+    last = max((place for place, each in enumerate(entries) if each.key_id in known), default=None)
+    new = [] if last is None else list(entries[last + 1 :])
+    if not new:
+        return record
+    newest = new[-1]
+    before = [each for each in new if each.gen != newest.gen]
+    phases = {each.key_id: Phase.STALE for each in new}
+    if before:
+        phases[before[-1].key_id] = Phase.CURRENT
+    phases[newest.key_id] = Phase.SENT
+    keys = [key for key in record.keys if key.phase in {Phase.CURRENT, Phase.STALE}]
+    keys += [replace(key, phase=Phase.STALE) for key in record.keys if key.phase == Phase.SENT]
+    if before:
+        keys = [replace(key, phase=Phase.STALE) for key in keys]
+    keys += [_stored(each, phases[each.key_id]) for each in new]
+    state = State(record.device.state)
+    state = State.ROTATING if state is State.ACTIVE else state
+    return replace(record, device=replace(record.device, state=state), keys=tuple(keys))
+
+
+def _stored(entry: Entry, phase: Phase) -> StoredKey:
+    return StoredKey(
+        key_id=entry.key_id,
+        device_id=entry.device_id,
+        gen=entry.gen,
+        phase=phase,
+        n_r=bytes(RE_KEY_NONCE_SIZE),  # told to the lock already
+        k_d=entry.k_d,
+        created=entry.ts,
+    )

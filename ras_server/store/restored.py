@@ -1,0 +1,78 @@
+"""What is done to the rows of a restored database before a server opens it."""
+
+from typing import Final
+
+from .db import Database
+
+_PAST: Final = 1 << 20
+"""So far the numbers of messages go on: a client that knows a later one reads its lists again."""
+
+_LOGINS: Final = ("token", "session", "trust", "answer", "message", "verification")
+
+
+def head(db: Database) -> int:
+    """Return the number of the newest entry of the audit."""
+    row = db.one("SELECT coalesce(max(n), 0) AS n FROM audit")
+    return 0 if row is None else int(row["n"])
+
+
+def forget_logins(db: Database) -> None:
+    """Drop all tokens and everything that is on its way."""
+    for table in _LOGINS:
+        db.execute(f"DELETE FROM {table}")  # noqa: S608 - names of this module
+    db.execute("UPDATE receiver SET seq = seq + ?", (_PAST,))
+
+
+def all_devices(db: Database) -> list[str]:
+    """Return the ids of all devices that belong to somebody."""
+    return [row["device_id"] for row in db.all("SELECT device_id FROM device WHERE owner NOT NULL")]
+
+
+def knows_user(db: Database, user_id: str) -> bool:
+    """Return whether there is such a person."""
+    return db.one("SELECT 1 FROM user WHERE user_id = ?", (user_id,)) is not None
+
+
+def end_grant(db: Database, grant_id: str, at: int) -> None:
+    """Revoke a grant; its row at the lock is to be deleted."""
+    db.execute(
+        "UPDATE access_grant SET revoked = coalesce(revoked, ?) WHERE grant_id = ?", (at, grant_id)
+    )
+    db.execute("UPDATE lock_user SET wanted = 0, synced = 0 WHERE grant_id = ?", (grant_id,))
+
+
+def remove_gateway(db: Database, gateway_id: str) -> None:
+    """Remove a gateway."""
+    db.execute("DELETE FROM gateway WHERE gateway_id = ?", (gateway_id,))
+
+
+def end_secret(db: Database, gateway_id: str) -> None:
+    """Let a gateway's secret work no more."""
+    db.execute(
+        "UPDATE gateway SET secret = x'', old_secret = NULL WHERE gateway_id = ?", (gateway_id,)
+    )
+
+
+def end_password(db: Database, user_id: str, none: bytes) -> None:
+    """Let a person's password work no more, nor the secrets of his gateways, until it is reset."""
+    db.execute("UPDATE user SET scram = ? WHERE user_id = ?", (none, user_id))
+    db.execute("UPDATE gateway SET secret = x'', old_secret = NULL WHERE user_id = ?", (user_id,))
+
+
+def end_totp(db: Database, user_id: str) -> None:
+    """Let a person's app for codes work no more; the account channel is left."""
+    db.execute("DELETE FROM totp WHERE user_id = ?", (user_id,))
+    db.execute("DELETE FROM recovery_code WHERE user_id = ?", (user_id,))
+
+
+def lock_user(db: Database, user_id: str, *, locked: bool) -> None:
+    """Lock a person out, or let him in again."""
+    db.execute("UPDATE user SET locked = ? WHERE user_id = ?", (locked, user_id))
+
+
+def want_epoch(db: Database, device_id: str, epoch: int) -> None:
+    """Have an epoch raised at least to this one."""
+    db.execute(
+        "UPDATE device SET epoch_wanted = max(epoch_wanted, ?) WHERE device_id = ?",
+        (epoch, device_id),
+    )
