@@ -23,7 +23,15 @@ from .ras import GatewayClient
 from .ras_errors import RasAuthError, RasCertificateError, RasError
 from .storage import Memory
 
-PLATFORMS: Final = [Platform.BINARY_SENSOR, Platform.EVENT, Platform.LOCK, Platform.SENSOR]
+PLATFORMS: Final = [
+    Platform.BINARY_SENSOR,
+    Platform.BUTTON,
+    Platform.EVENT,
+    Platform.LOCK,
+    Platform.NUMBER,
+    Platform.SENSOR,
+    Platform.UPDATE,
+]
 LOGIN_TIMEOUT: Final = 10  # seconds
 
 

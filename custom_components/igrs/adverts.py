@@ -76,6 +76,12 @@ class Adverts:
         if info is not None:
             self._heard(info, bluetooth.BluetoothChange.ADVERTISEMENT)
 
+    @property
+    def rssi(self) -> int | None:
+        """How strongly the lock was heard last, in dBm."""
+        info = bluetooth.async_last_service_info(self._hass, self._address, connectable=False)
+        return None if info is None else info.rssi
+
     @callback
     def async_sighting(self) -> SeenDevice | None:
         """Return the newest advert of the last minute, for the RAS's routing."""

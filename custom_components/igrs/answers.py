@@ -1,24 +1,45 @@
 """The answers of the RAS as values (project profile, API 3 to 5 and 8).
 
 Each `from_json` takes the `data` member of an answer and raises KeyError, TypeError,
-ValueError or AttributeError if it has another shape; `read` translates these.
+ValueError, AttributeError or FormatError if it has another shape; `read` translates these.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, Final, Self
 
+from .igrs_codec.bsld.packet import PACKET_SIZE
+from .igrs_codec.bsld.ticket import Ticket
+from .igrs_codec.errors import FormatError
 from .ras_errors import Code, RasRefusedError, RasUnreachableError
 
 type Json = Mapping[str, Any]
+
+_ANY_DEVICE: Final = bytes(6)
 
 
 def read[D, T](parse: Callable[[D], T], data: D) -> T:
     """Parse an answer; one that no RAS gives is as good as none."""
     try:
         return parse(data)
-    except KeyError, TypeError, ValueError, AttributeError:
+    except KeyError, TypeError, ValueError, AttributeError, FormatError:
         raise RasUnreachableError from None
+
+
+def _packet(text: str) -> bytes:
+    """Return a packet that is written in hex, or raise ValueError."""
+    packet = bytes.fromhex(text)
+    if len(packet) != PACKET_SIZE:
+        raise ValueError
+    return packet
+
+
+def _tickets(data: Json) -> tuple[Json, ...]:
+    """Return tickets as the RAS writes them, or raise FormatError if one is not a ticket."""
+    tickets = tuple(dict(ticket) for ticket in data["tickets"])
+    for ticket in tickets:
+        Ticket.from_json(_ANY_DEVICE, ticket)
+    return tickets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,10 +76,14 @@ class Sighting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceInfo:
-    """A device of the account (API 5, the device object)."""
+    """A device of the account (API 5, the device object).
+
+    rotations_missed is the number of scheduled re-keys that are due and not done.
+    """
 
     device_id: str
     name: str
+    rotations_missed: int = 0
 
     @classmethod
     def from_json(cls, data: Json) -> Self:
@@ -66,7 +91,21 @@ class DeviceInfo:
         return cls(
             device_id=str(data["device_id"]),
             name=str(data["name"]),
+            rotations_missed=int(data.get("rotations_missed", 0)),
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """Somebody who may use locks of the account."""
+
+    user_id: str
+    name: str
+
+    @classmethod
+    def from_json(cls, data: Json) -> Self:
+        """Parse one element of the answer to GET people."""
+        return cls(user_id=str(data["user_id"]), name=str(data["display_name"]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +140,7 @@ class Tickets:
     def from_json(cls, data: Json) -> Self:
         """Parse the answer to POST tickets."""
         return cls(
-            tickets=tuple(dict(ticket) for ticket in data["tickets"]),
+            tickets=_tickets(data),
             k_adv=k_adv_from_json(data["k_adv"]),
         )
 
@@ -121,7 +160,7 @@ class Registration:
             raise RasRefusedError(int(data["code"]))
         return cls(
             device=DeviceInfo.from_json(data["device"]),
-            tickets=tuple(dict(ticket) for ticket in data["tickets"]),
+            tickets=_tickets(data),
             k_adv=k_adv_from_json(data["k_adv"]),
         )
 
@@ -146,7 +185,7 @@ class Exchange:
         """Parse the answer that opens an exchange, or that goes on with a known one."""
         return cls(
             exchange_id=str(data["exchange_id"]) if exchange_id is None else exchange_id,
-            packets=tuple(bytes.fromhex(packet) for packet in data["packets"]),
+            packets=tuple(_packet(packet) for packet in data["packets"]),
             expect=int(data["expect"]),
             timeout_s=float(data["timeout_s"]),
             done=bool(data["done"]),
@@ -164,7 +203,7 @@ class PendingFrame:
     @classmethod
     def from_json(cls, data: Json) -> Self:
         """Parse one element of `packets`."""
-        return cls(packet=bytes.fromhex(data["packet"]), not_after=int(data["not_after"]))
+        return cls(packet=_packet(data["packet"]), not_after=int(data["not_after"]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,8 +1,14 @@
-"""Doors, alarms, and the connection between the gateway and the RAS."""
+"""Doors, alarms and trouble, and the connection between the gateway and the RAS."""
 
-from typing import override
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, override
 
-from homeassistant.components.binary_sensor import BinarySensorDeviceClass, BinarySensorEntity
+from homeassistant.components.binary_sensor import (
+    BinarySensorDeviceClass,
+    BinarySensorEntity,
+    BinarySensorEntityDescription,
+)
 from homeassistant.const import EntityCategory
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.device_registry import DeviceInfo
@@ -12,9 +18,48 @@ from .const import DOMAIN
 from .coordinator import IgrsCoordinator
 from .entity import IgrsEntity
 from .gateway import Gateway, IgrsConfigEntry
-from .igrs_codec.bsld.frame import Capability, Door
+from .igrs_codec.bsld.frame import Bolt, Capability, Door, LockState
+from .storage import LockMemory
 
 PARALLEL_UPDATES = 0  # nothing is polled
+
+
+@dataclass(frozen=True, kw_only=True)
+class IgrsBinarySensorDescription(BinarySensorEntityDescription):
+    """What is shown of a lock's state, and of what is remembered of it."""
+
+    value: Callable[[LockState, LockMemory], bool]
+
+
+SENSORS: Final = (
+    IgrsBinarySensorDescription(
+        key="alarm",
+        translation_key="alarm",
+        device_class=BinarySensorDeviceClass.SAFETY,
+        value=lambda state, _: state.alarm,
+    ),
+    IgrsBinarySensorDescription(
+        key="problem",
+        device_class=BinarySensorDeviceClass.PROBLEM,
+        value=lambda state, _: state.bolt is Bolt.JAMMED or state.clock_unset,
+    ),
+    IgrsBinarySensorDescription(
+        key="tamper",
+        device_class=BinarySensorDeviceClass.TAMPER,
+        value=lambda state, memory: state.alarm and memory.tampered,
+    ),
+    IgrsBinarySensorDescription(
+        key="battery_low",
+        device_class=BinarySensorDeviceClass.BATTERY,
+        entity_category=EntityCategory.DIAGNOSTIC,
+        value=lambda state, _: state.battery_low,
+    ),
+)
+DOOR: Final = IgrsBinarySensorDescription(
+    key="door",
+    device_class=BinarySensorDeviceClass.DOOR,
+    value=lambda state, _: state.door is not Door.CLOSED,
+)
 
 
 async def async_setup_entry(
@@ -27,14 +72,17 @@ async def async_setup_entry(
     @callback
     def add(coordinator: IgrsCoordinator) -> None:
         """Add the sensors of a lock; a door sensor when the lock says that it has one."""
-        async_add_entities([AlarmSensor(coordinator)], config_subentry_id=coordinator.subentry_id)
+        async_add_entities(
+            [LockBinarySensor(coordinator, description) for description in SENSORS],
+            config_subentry_id=coordinator.subentry_id,
+        )
 
         @callback
         def add_door() -> None:
-            version = coordinator.memory.version
-            if version is not None and Capability.DOOR_SENSOR in version.capabilities:
+            if coordinator.can(Capability.DOOR_SENSOR):
                 async_add_entities(
-                    [DoorSensor(coordinator)], config_subentry_id=coordinator.subentry_id
+                    [LockBinarySensor(coordinator, DOOR)],
+                    config_subentry_id=coordinator.subentry_id,
                 )
 
         coordinator.async_when_known(add_door)
@@ -69,38 +117,23 @@ class ConnectionSensor(BinarySensorEntity):
         self.async_on_remove(self._gateway.async_on_online(self.async_write_ha_state))
 
 
-class AlarmSensor(IgrsEntity, BinarySensorEntity):
-    """Whether tampering, force, wrong codes or a door open too long wait for somebody."""
+class LockBinarySensor(IgrsEntity, BinarySensorEntity):
+    """One thing about a lock that is so, or not."""
 
-    _attr_device_class = BinarySensorDeviceClass.PROBLEM
-    _attr_translation_key = "alarm"
+    entity_description: IgrsBinarySensorDescription
 
-    def __init__(self, coordinator: IgrsCoordinator) -> None:
-        """Show the alarm that the lock keeps until it is cleared."""
-        super().__init__(coordinator, "alarm")
-
-    @property
-    @override
-    def is_on(self) -> bool | None:
-        """Return whether an alarm is latched."""
-        state = self.coordinator.data.state
-        return None if state is None else state.alarm
-
-
-class DoorSensor(IgrsEntity, BinarySensorEntity):
-    """Whether the door is open."""
-
-    _attr_device_class = BinarySensorDeviceClass.DOOR
-
-    def __init__(self, coordinator: IgrsCoordinator) -> None:
-        """Show the contact that the lock has built in."""
-        super().__init__(coordinator, "door")
+    def __init__(
+        self, coordinator: IgrsCoordinator, description: IgrsBinarySensorDescription
+    ) -> None:
+        """Show what the description takes from the lock."""
+        super().__init__(coordinator, description.key)
+        self.entity_description = description
 
     @property
     @override
     def is_on(self) -> bool | None:
-        """Return whether the door is open."""
+        """Return whether it is so; None before anything is known."""
         state = self.coordinator.data.state
-        if state is None or state.door is Door.NO_SENSOR:
+        if state is None or (self.entity_description is DOOR and state.door is Door.NO_SENSOR):
             return None
-        return state.door is not Door.CLOSED
+        return self.entity_description.value(state, self.coordinator.memory)

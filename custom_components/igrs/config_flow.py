@@ -35,6 +35,7 @@ from .const import (
     CONF_USER_ID,
     DOMAIN,
     SUBENTRY_LOCK,
+    SUBENTRY_PERSON,
 )
 from .flow_errors import CONF_ACCOUNT, FORM_ERRORS, Problem, problem
 from .lock_flow import HeardLockFlow, LockSubentryFlow
@@ -45,6 +46,7 @@ from .login import (
     async_renew_gateway,
     async_second_factor,
 )
+from .person_flow import PersonSubentryFlow
 from .ras import RasClient, async_shown_fingerprint, is_acceptable_url
 from .ras_errors import Code, RasCertificateError, RasError
 
@@ -83,8 +85,8 @@ class IgrsConfigFlow(HeardLockFlow, domain=DOMAIN):
     def async_get_supported_subentry_types(
         cls, config_entry: ConfigEntry
     ) -> dict[str, type[ConfigSubentryFlow]]:
-        """Return that locks can be added by hand too."""
-        return {SUBENTRY_LOCK: LockSubentryFlow}
+        """Return that locks can be added by hand too, and people."""
+        return {SUBENTRY_LOCK: LockSubentryFlow, SUBENTRY_PERSON: PersonSubentryFlow}
 
     # The server
 

@@ -20,17 +20,18 @@ from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, Upda
 from .adverts import Adverts
 from .answers import Tickets
 from .asker import Asker
-from .carrier import TICKET_RIGHTS, TICKET_TTL, Carrier
+from .carrier import Carrier
 from .const import CONF_DEVICE_ID, DOMAIN, LOGGER
 from .errors import LockError
 from .history import History
-from .igrs_codec.bsld.frame import Bolt, LockState, Operation
+from .igrs_codec.bsld.frame import Bolt, Capability, LockState, Operation
 from .igrs_codec.bsld.keys import device_id_from_text
 from .igrs_codec.bsld.tracker import ASK_INTERVAL, MEMORY, Shown, Tracker, Verdict, Want
 from .learner import Learner
 from .operations import Operations
 from .ras import GatewayClient
 from .storage import Memory
+from .supply import Supply
 from .work import Work
 
 if TYPE_CHECKING:
@@ -78,7 +79,6 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
         self.memory = memory.lock(self.device_id)
         self.data = LockData()
         self.last_update_success = False
-        self._ras = ras
         self._file = memory
         self.history = History(ras, memory, self.device_id)
         self._tracker = Tracker(device_id_from_text(self.device_id), self.memory.k_adv)
@@ -120,6 +120,13 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
             online=lambda: self.online,
             keep=self.keep,
         )
+        self.supply = Supply(
+            ras,
+            self.device_id,
+            carrier=self._carrier,
+            keep=self.keep,
+            changed=self.async_update_listeners,
+        )
         self._work = Work(hass, entry, self.device_id, subentry.title)
         self._shown: Shown | None = None
         self._stop_gone: CALLBACK_TYPE | None = None
@@ -158,6 +165,11 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
             self._known_listeners.append(listener)
         else:
             listener()
+
+    def can(self, capability: Capability) -> bool:
+        """Return whether the lock has said that it can do something."""
+        version = self.memory.version
+        return version is not None and capability in version.capabilities
 
     async def async_operate(self, operation: Operation, asker: Asker) -> None:
         """Lock, unlock or open, and wait until it is done; or raise LockError."""
@@ -235,17 +247,7 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
     def async_renew_soon(self) -> None:
         """Fetch new tickets and keys in the background."""
         self._renewed_at = time.time()
-        self.work(self.async_renew(), "tickets")
-
-    async def async_renew(self) -> None:
-        """Fetch new tickets and keys and the queued frames, or raise RasError."""
-        self.keep(await self._ras.tickets(self.device_id, TICKET_RIGHTS, TICKET_TTL))
-        self._carrier.pending = await self._ras.pending(self.device_id)
-
-    async def async_deliver(self) -> None:
-        """Fetch the queued frames and carry them to the lock; raise LockError or RasError."""
-        self._carrier.pending = await self._ras.pending(self.device_id)
-        await self._carrier.async_deliver()
+        self.work(self.supply.async_renew(), "tickets")
 
     # What the lock shows
 
@@ -305,7 +307,7 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
     @callback
     def delivered(self, notifications: tuple[bytes, ...]) -> None:
         """Tell the RAS what answers a queued frame (called by the carrier)."""
-        self.work(self._async_report(notifications), "queued frame")
+        self.work(self.supply.async_report(notifications), "queued frame")
 
     async def make_room(self) -> None:
         """Hang up where a connection is only kept for later (called by the carrier)."""
@@ -373,10 +375,6 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
         """Have the clock set in the background, if there is a RAS that can."""
         if self.online:
             self.work(self.async_set_time(), "clock")
-
-    async def _async_report(self, notifications: tuple[bytes, ...]) -> None:
-        if await self._ras.report_pending(self.device_id, notifications):
-            await self.async_deliver()
 
     @callback
     def learnt(self) -> None:

@@ -36,6 +36,8 @@ class Reason(StrEnum):
     NEEDS_CONFIRMATION = "needs_confirmation"
     PIN_WRONG = "pin_wrong"
     NO_GATEWAY = "no_gateway"
+    RAS_SILENT = "ras_silent"
+    TOO_OFTEN = "too_often"
 
 
 # What a gateway tells the RAS of a failure (project profile, API 2).
@@ -63,6 +65,7 @@ _REASONS: dict[int, Reason] = {
     Code.USES_SPENT: Reason.USES_SPENT,
     Code.CONFIRMATION_NEEDED: Reason.NEEDS_CONFIRMATION,
     Code.PIN_WRONG: Reason.PIN_WRONG,
+    Code.RATE_LIMITED: Reason.TOO_OFTEN,
 }
 
 
@@ -79,20 +82,10 @@ class LockError(HomeAssistantError):
         self.reason = reason
 
 
-def refusal(code: int | None) -> LockError:
-    """Return the error for a code of the RAS."""
+def refusal(err: RasError | int | None) -> LockError:
+    """Return the error for what the RAS said (an error or a code), or did not say."""
+    if isinstance(err, RasError) and not isinstance(err, RasRefusedError):
+        return LockError(Reason.RAS_SILENT)
+    code = err.code if isinstance(err, RasError) else err
     reason = _REASONS.get(code or Code.FAILED)
     return LockError(Reason.RAS_REFUSES, code=str(code)) if reason is None else LockError(reason)
-
-
-class RasActionError(HomeAssistantError):
-    """The RAS did not do what an action asked of it."""
-
-    def __init__(self, err: RasError) -> None:
-        """Say that it refused, or that it did not answer."""
-        refused = isinstance(err, RasRefusedError)
-        super().__init__(
-            translation_domain=DOMAIN,
-            translation_key="ras_refuses" if refused else "ras_silent",
-            translation_placeholders={"code": str(err.code)} if refused else {},
-        )

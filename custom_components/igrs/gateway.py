@@ -30,14 +30,18 @@ from .const import (
 from .coordinator import IgrsCoordinator
 from .errors import CODES, LockError
 from .igrs_codec.bsld.tracker import clock_agrees
+from .issues import Issues, Trouble
 from .push import Push
 from .ras import GatewayClient
-from .ras_errors import Code, RasAuthError, RasError
+from .ras_errors import Code, RasAuthError, RasError, RasSchemaError
 from .storage import Memory
 
 type IgrsConfigEntry = ConfigEntry[Gateway]
 
 TICK: Final = timedelta(seconds=30)  # sightings are good for routing for 60 s
+
+UPDATE_PAUSE: Final = 300  # seconds until a RAS of another version is tried again
+MOST_MISSED: Final = 2  # re-keys that a lock may miss before somebody has to look
 
 MI_RESPONSE: Final = 2
 
@@ -57,6 +61,7 @@ class Gateway:
         self.ras = ras
         self.memory = memory
         self.server_id: str = entry.data[CONF_SERVER_ID]
+        self.issues = Issues(hass, entry.entry_id)
         self.online = False
         self.clock_confirmed = False
         self.coordinators: dict[str, IgrsCoordinator] = {}
@@ -79,6 +84,7 @@ class Gateway:
 
     async def async_stop(self) -> None:
         """Leave the locks."""
+        self.issues.async_clear()
         await asyncio.gather(*(lock.async_shutdown() for lock in self.coordinators.values()))
         await self.memory.async_save()
 
@@ -96,6 +102,7 @@ class Gateway:
         for subentry_id in self.coordinators.keys() - wanted.keys():
             coordinator = self.coordinators.pop(subentry_id)
             self.memory.forget(coordinator.device_id)
+            self.issues.async_clear(coordinator.device_id)
             self._background(coordinator.async_shutdown(), "let go of a lock")
             bluetooth.async_rediscover_address(self._hass, coordinator.address)
         for subentry_id in wanted.keys() - self.coordinators.keys():
@@ -137,17 +144,24 @@ class Gateway:
 
     async def _async_push(self) -> None:
         """Stay connected; a RAS that refuses the gateway asks for a new login."""
-        try:
-            await self._push.run()
-        except RasAuthError:
-            self._entry.async_start_reauth(self._hass)
-        except RasError as err:
-            LOGGER.warning("The RAS cannot be used: %s", err)
+        while True:
+            try:
+                await self._push.run()
+            except RasAuthError:
+                self._entry.async_start_reauth(self._hass)
+                return
+            except RasSchemaError as err:
+                self.issues.async_set(Trouble.SERVER_TOO_OLD, so=err.too_old)
+                self.issues.async_set(Trouble.SERVER_TOO_NEW, so=not err.too_old)
+            await asyncio.sleep(UPDATE_PAUSE)
 
     @callback
     def _ready(self, ready: PushReady) -> None:
         LOGGER.info("Connected to the RAS")
         self._set_online(online=True)
+        for trouble in (Trouble.SERVER_TOO_OLD, Trouble.SERVER_TOO_NEW):
+            self.issues.async_set(trouble, so=False)
+        self._background(self._async_witness(ready.audit_head), "audit")
         if clock_agrees(ready.time, time.time()):
             self.async_clock_agreed()
         else:
@@ -181,7 +195,42 @@ class Gateway:
         """Tell the RAS what is in range, and let the locks do what is due."""
         for coordinator in self.coordinators.values():
             coordinator.async_tick()
+            self._judge(coordinator)
+        if (ahead := self.ras.ahead) is not None:
+            self.issues.async_set(Trouble.CLOCK_DRIFT, so=not clock_agrees(ahead, 0))
         self.async_tell()
+
+    def _judge(self, coordinator: IgrsCoordinator) -> None:
+        """Raise or clear the issues about a lock."""
+        missed = coordinator.supply.rotations_missed >= MOST_MISSED
+        about = {"about": coordinator.device_id, "name": coordinator.name}
+        self.issues.async_set(Trouble.LOCK_UNREACHABLE, so=missed, **about)
+        self.issues.async_set(Trouble.LOG_GAP, so=coordinator.memory.gap is not None, **about)
+
+    async def _async_witness(self, head: tuple[int, str]) -> None:
+        """Check that the RAS's audit goes on from what it was; keep its new head if it does."""
+        known = self.memory.audit_head
+        true = known is None or known == head
+        if known is not None and known[0] < head[0]:
+            try:
+                true = await self.ras.verify_audit(*known)
+            except RasError as err:
+                LOGGER.debug("The audit was not checked: %s", err)
+                return
+        self.issues.async_set(Trouble.AUDIT_GAP, so=not true)
+        if true:
+            self.memory.audit_head = head
+            self.memory.save()
+
+    @callback
+    def async_forgive(self, trouble: Trouble, device_id: str) -> None:
+        """Begin anew after somebody has looked at a trouble."""
+        self.issues.async_set(trouble, so=False, about=device_id)
+        if trouble is Trouble.AUDIT_GAP:
+            self.memory.audit_head = None
+        else:
+            self.memory.lock(device_id).gap = None
+        self.memory.save()
 
     @callback
     def async_tell(self) -> None:
@@ -213,20 +262,16 @@ class Gateway:
                 self._background(self._async_control(mid, src, dst, body), "remote operation")
             case {"mi": 8, "body": {"op": str(op), "device_id": str(device_id)}}:
                 self._background(self._async_registration(op, device_id), "registration")
-            case {
-                "mi": 9,
-                "body": {"event": "access_denied", "device_id": str(device_id), **denied},
-            }:
-                self._denied(device_id, denied)
+            case {"mi": 9, "body": dict(body)} if body.get("event") == "access_denied":
+                self._denied(body)
             case {"mi": 9, "body": {"uid": int(uid), "user": str(user)}}:
-                self.memory.names[uid] = user
-                self.memory.save()
+                self.memory.name(uid, user)
             case _:
                 LOGGER.debug("Message %s needs nothing here", envelope.get("mi"))
 
-    def _denied(self, device_id: str, body: Json) -> None:
+    def _denied(self, body: Json) -> None:
         """Show that the RAS refused somebody; what was asked here is shown already."""
-        coordinator = self._coordinator(device_id)
+        coordinator = self._coordinator(str(body.get("device_id")))
         asked_by = str(body.get("asked_by"))
         if coordinator is not None and asked_by != f"gw:{self.ras.gateway_id}":
             coordinator.history.async_happened(
@@ -279,7 +324,7 @@ class Gateway:
                 await coordinator.async_relay(exchange_id, accept)
             case {"cmd": "deliver"}:
                 await accept()
-                await coordinator.async_deliver()
+                await coordinator.supply.async_deliver()
             case {"cmd": "time"}:
                 await accept()
                 await coordinator.async_set_time()

@@ -46,10 +46,8 @@ class IgrsLock(IgrsEntity, LockEntity):
     @override
     def supported_features(self) -> LockEntityFeature:
         """Return whether the lock can draw the latch."""
-        version = self.coordinator.memory.version
-        if version is not None and Capability.OPEN in version.capabilities:
-            return LockEntityFeature.OPEN
-        return LockEntityFeature(0)
+        can_open = self.coordinator.can(Capability.OPEN)
+        return LockEntityFeature.OPEN if can_open else LockEntityFeature(0)
 
     @property
     def _bolt(self) -> Bolt:

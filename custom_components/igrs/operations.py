@@ -31,7 +31,7 @@ _RIGHTS: Final = {
     Operation.UNLOCK: Right.UNLOCK,
     Operation.OPEN: Right.OPEN,
 }
-_REFUSALS: Final = frozenset(
+REFUSALS: Final = frozenset(
     {
         Reason.DENIED,
         Reason.RAS_REFUSES,
@@ -80,7 +80,7 @@ class Operations:
         try:
             done = await self._async_do(operation, asker.person)
         except LockError as err:
-            if err.reason in _REFUSALS:
+            if err.reason in REFUSALS:
                 self._history.refused(asker, err.reason)
             else:
                 self._measure(operation, began, done=False)
@@ -130,7 +130,7 @@ class Operations:
         try:
             result = await self._ras.operate(self._device_id, operation.name.lower(), person)
         except RasRefusedError as err:
-            raise refusal(err.code) from err
+            raise refusal(err) from err
         except RasError as err:
             raise LockError(Reason.OUTCOME_UNKNOWN) from err
         if result is None:

@@ -23,6 +23,7 @@ from .answers import (
     Json,
     LogReceipt,
     PendingFrame,
+    Person,
     ServerInfo,
     Sighting,
     Tickets,
@@ -127,6 +128,7 @@ class RasClient:
         """Use the session; fingerprint (SHA-256, 32 bytes) pins the RAS's certificate."""
         self.session = session
         self.base_url = URL(base_url)
+        self.ahead: float | None = None  # seconds that the RAS's clock goes before ours
         self.ssl = True if fingerprint is None else aiohttp.Fingerprint(fingerprint)
 
     async def info(self) -> ServerInfo:
@@ -177,6 +179,7 @@ class RasClient:
                 answer = await response.json(content_type=None)
             except ValueError:
                 raise RasUnreachableError from None
+        self.ahead = read(lambda answer: int(answer["ts"]) - time.time(), answer)
         return read(_data, answer)
 
 
@@ -309,6 +312,30 @@ class GatewayClient(RasClient):
         data = await self._ask("POST", f"devices/{device_id}/operate", body)
         return data.get("result")
 
+    async def relock(self, device_id: str) -> tuple[int, int | None]:
+        """Return the revision of a device, and after how many seconds the lock locks itself.
+
+        That is what the lock reported, None before it did, 0 for never (API 5).
+        """
+        data = await self._ask("GET", f"devices/{device_id}/config")
+        return read(_relock, data)
+
+    async def set_relock(self, device_id: str, revision: int, seconds: int) -> None:
+        """Have a lock lock itself after so many seconds (0..3600); a gateway delivers it."""
+        body = {"rev": revision, "auto_relock_s": seconds}
+        await self._ask("PUT", f"devices/{device_id}/config", body)
+
+    async def people(self) -> list[Person]:
+        """Return who may use the locks of the account (API 6)."""
+        data = await self._ask("GET", "people")
+        return read(lambda data: [Person.from_json(item) for item in data["items"]], data)
+
+    async def verify_audit(self, number: int, hash_: str) -> bool:
+        """Return whether the audit still goes on from a head that was told before (API 7)."""
+        body = {"from": {"n": number, "hash": hash_}}
+        data = await self._ask("POST", "audit/verify", body)
+        return read(lambda data: bool(data["ok"]), data)
+
     async def pending(self, device_id: str) -> list[PendingFrame]:
         """Return the queued administration frames of a lock (API 5)."""
         data = await self._ask("GET", f"devices/{device_id}/pending")
@@ -329,6 +356,11 @@ class GatewayClient(RasClient):
         """Send what this gateway says about a device."""
         body = {"gateway_id": self.gateway_id, **body}
         return await self._ask("POST", f"devices/{device_id}/{route}", body)
+
+
+def _relock(data: Json) -> tuple[int, int | None]:
+    seconds = data["reported"].get("auto_relock_s")
+    return int(data["rev"]), None if seconds is None else int(seconds)
 
 
 def _present(**members: str | None) -> dict[str, str]:

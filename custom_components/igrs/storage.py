@@ -127,6 +127,7 @@ class Memory:
         )
         self._locks: dict[str, LockMemory] = {}
         self.names: dict[int, str] = {}  # of people, by user account ID
+        self.audit_head: tuple[int, str] | None = None  # of the RAS: number, hash
 
     async def async_load(self) -> None:
         """Read the file, if there is one."""
@@ -136,6 +137,8 @@ class Memory:
             device_id: _lock_from_json(device_id, lock) for device_id, lock in data["locks"].items()
         }
         self.names = {int(uid): name for uid, name in data["names"].items()}
+        head = data.get("audit_head")
+        self.audit_head = None if head is None else (head[0], head[1])
 
     def lock(self, device_id: str) -> LockMemory:
         """Return what is kept of a lock; change it, then save."""
@@ -164,6 +167,13 @@ class Memory:
         self.save()
 
     @callback
+    def name(self, uid: int, user: str) -> None:
+        """Remember whose user account ID it is."""
+        if self.names.get(uid) != user:
+            self.names[uid] = user
+            self.save()
+
+    @callback
     def forget(self, device_id: str) -> None:
         """Drop everything about a lock."""
         self._locks.pop(device_id, None)
@@ -186,4 +196,5 @@ class Memory:
         return {
             "locks": {device_id: lock.as_json() for device_id, lock in self._locks.items()},
             "names": {str(uid): name for uid, name in self.names.items()},
+            "audit_head": self.audit_head,
         }

@@ -26,13 +26,30 @@ async def test_entities(
         "lock.front_door": (None, False, None),
         "event.front_door_access": (None, False, "access"),
         "binary_sensor.front_door_alarm": (None, False, "alarm"),
+        "binary_sensor.front_door_problem": (None, False, None),
+        "binary_sensor.front_door_tamper": (None, False, None),
         "binary_sensor.front_door_door": (None, False, None),
+        "binary_sensor.front_door_battery": (EntityCategory.DIAGNOSTIC, False, None),
+        "number.front_door_auto_relock": (EntityCategory.CONFIG, False, "auto_relock"),
+        "button.front_door_set_clock": (EntityCategory.DIAGNOSTIC, False, "sync_time"),
+        "button.front_door_fetch_records": (EntityCategory.DIAGNOSTIC, False, "fetch_records"),
         "sensor.front_door_battery": (EntityCategory.DIAGNOSTIC, False, None),
+        "sensor.front_door_last_person": (None, False, "last_person"),
+        "sensor.front_door_last_method": (None, False, "last_method"),
         "sensor.front_door_offline_operation_until": (
             EntityCategory.DIAGNOSTIC,
-            True,
+            False,
             "offline_until",
         ),
+        "sensor.front_door_signal_strength": (EntityCategory.DIAGNOSTIC, True, None),
+        "sensor.front_door_unlock_time_median": (
+            EntityCategory.DIAGNOSTIC,
+            False,
+            "unlock_time_p50",
+        ),
+        "sensor.front_door_unlock_time_95": (EntityCategory.DIAGNOSTIC, False, "unlock_time_p95"),
+        "sensor.front_door_success_rate": (EntityCategory.DIAGNOSTIC, False, "success_rate"),
+        "update.front_door_firmware": (EntityCategory.DIAGNOSTIC, False, None),
         "binary_sensor.home_connectivity": (EntityCategory.DIAGNOSTIC, False, None),
     }
     device = device_registry.async_get_device_by_identifier(
@@ -46,14 +63,8 @@ async def test_entities(
     assert device.model_id
 
 
-async def test_offline_until(home: Home, entity_registry: er.EntityRegistry) -> None:
-    """How long the lock works without the RAS can be shown."""
-    entity_registry.async_update_entity(
-        "sensor.front_door_offline_operation_until", disabled_by=None
-    )
-    await home.hass.config_entries.async_reload(home.entry.entry_id)
-    await home.hass.async_block_till_done()
-
+async def test_offline_until(home: Home) -> None:
+    """How long the lock works without the RAS is shown."""
     assert home.state("sensor.front_door_offline_operation_until").state > "2026"
 
 

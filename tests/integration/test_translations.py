@@ -10,7 +10,10 @@ from typing import Any, Final
 import pytest
 
 from custom_components.igrs import event, flow_errors
+from custom_components.igrs.asker import How
 from custom_components.igrs.errors import Reason
+from custom_components.igrs.issues import CONFIRMED, Trouble
+from custom_components.igrs.operations import REFUSALS
 
 INTEGRATION: Final = Path(flow_errors.__file__).parent
 TEXTS: Final[dict[str, Any]] = json.loads(
@@ -225,13 +228,15 @@ def test_errors_are_translated() -> None:
 
 def test_entities() -> None:
     """Every translation key of an entity has a name and an icon."""
-    for platform in ("binary_sensor", "event", "sensor"):
+    for platform in ("binary_sensor", "button", "event", "number", "sensor"):
         keys = {
             text
             for assign in nodes(ast.Assign, f"{platform}.py")
             if ast.unparse(assign.targets[0]) == "_attr_translation_key"
             for text in texts_of(assign.value)
         }
+        for call in nodes(ast.Call, f"{platform}.py"):
+            keys |= texts_of(argument(call, "translation_key"))
 
         assert keys == set(TEXTS["entity"][platform]) == set(ICONS["entity"][platform])
         assert all(text["name"] for text in TEXTS["entity"][platform].values())
@@ -242,5 +247,24 @@ def test_events() -> None:
     texts = TEXTS["entity"]["event"]["access"]["state_attributes"]["event_type"]["state"]
     icons = ICONS["entity"]["event"]["access"]["state_attributes"]["event_type"]["state"]
 
-    assert set(event.EVENTS.values()) == set(texts)
+    assert {*event.EVENTS.values(), event.DENIED} == set(texts)
     assert set(icons) <= set(texts)
+
+
+def test_ways() -> None:
+    """Every way to a bolt, and every reason of a refusal, has a text."""
+    told = TEXTS["entity"]["event"]["access"]["state_attributes"]
+
+    assert set(told["method"]["state"]) == set(How)
+    assert set(TEXTS["entity"]["sensor"]["last_method"]["state"]) == set(How)
+    assert {reason.value for reason in REFUSALS} <= set(told["reason"]["state"])
+
+
+def test_issues() -> None:
+    """Every issue has a text; those that a person ends have a form for it."""
+    issues = TEXTS["issues"]
+
+    assert set(issues) == set(Trouble)
+    for trouble in Trouble:
+        assert issues[trouble]["title"]
+        assert ("fix_flow" in issues[trouble]) == (trouble in CONFIRMED)
