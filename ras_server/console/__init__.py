@@ -8,7 +8,18 @@ from aiohttp import web
 
 from ..errors import Code, RasError
 from ..keys import DATABASE
-from . import account, codes, events, factor, grants, locks, login, registration, sites
+from . import (
+    account,
+    codes,
+    events,
+    factor,
+    grants,
+    handover,
+    locks,
+    login,
+    registration,
+    sites,
+)
 from .page import HOME, Visitor, page
 from .password import PROVER, Prover
 from .visits import VISITS, end_visits
@@ -50,6 +61,7 @@ ROUTES: Final = (
     *locks.ROUTES,
     *grants.ROUTES,
     *codes.ROUTES,
+    *handover.ROUTES,
     *sites.ROUTES,
     *events.ROUTES,
     *account.ROUTES,

@@ -18,9 +18,12 @@ LOCK: Final = "/console/locks/{device_id}"
 
 
 async def show_all(visitor: Visitor) -> web.Response:
-    """List the locks of the visitor."""
+    """List the locks of the visitor, and those that are about to change hands."""
     data = await visitor.ask("GET", URL("/v1/devices").with_query(visitor.request.query))
-    return visitor.render("locks.html", locks=data["items"], more=data["next"])
+    transfers = await visitor.ask("GET", "/v1/transfers")
+    return visitor.render(
+        "locks.html", locks=data["items"], more=data["next"], transfers=transfers["items"]
+    )
 
 
 async def show(visitor: Visitor) -> web.Response:
