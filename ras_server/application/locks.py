@@ -303,7 +303,7 @@ class Locks:
     def take_time_frame(self, lock: Lock) -> None:
         """Count a time frame of a lock, or raise 5003: at most 1 in 60 s and 6 per hour."""
         now = self.now
-        frames = store.time_frames(self.db, lock.id, now - HOUR)
+        frames = store.time_frames(self.db, lock.id, now - HOUR, now)
         waits = [frames[-1] + MINUTE - now] if frames else []
         if len(frames) >= TIME_FRAMES:
             waits.append(frames[-TIME_FRAMES] + HOUR - now)

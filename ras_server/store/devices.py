@@ -261,10 +261,14 @@ def add_known(db: Database, devices: Iterable[Device]) -> int:
     )
 
 
-def time_frames(db: Database, device_id: str, since: int) -> list[int]:
-    """Return when a lock got time frames, oldest first (Unix times)."""
+def time_frames(db: Database, device_id: str, since: int, until: int) -> list[int]:
+    """Return when a lock got time frames, oldest first (Unix times).
+
+    What was noted under a clock that was ahead counts no more when that is set right.
+    """
     rows = db.all(
-        "SELECT at FROM time_frame WHERE device_id = ? AND at > ? ORDER BY at", (device_id, since)
+        "SELECT at FROM time_frame WHERE device_id = ? AND at > ? AND at <= ? ORDER BY at",
+        (device_id, since, until),
     )
     return [row["at"] for row in rows]
 

@@ -106,7 +106,9 @@ class World:
         """Begin with an empty server and a new lock."""
         self._folder = folder
         self.now = START
-        self.door = Door(lambda: self.now)
+        self.drift = 0.0
+        """Seconds that the clock of the lock is ahead."""
+        self.door = Door(lambda: self.now + self.drift)
         self.start()
         self.db.execute(
             "INSERT OR IGNORE INTO user (user_id, account_type, account, scram, display_name,"
