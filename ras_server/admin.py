@@ -8,7 +8,7 @@ from aiohttp import web
 import probatio
 
 from . import fields
-from .account import names, scram
+from .account import names, scram, tries
 from .account.registration import LOCALE, NAME, sealed
 from .account.sessions import SESSIONS
 from .application.audit import AUDIT
@@ -16,7 +16,7 @@ from .errors import Code, RasError
 from .keys import DATABASE, PRINCIPAL, new_id, now
 from .paging import listing, page
 from .principal import Kind, allow
-from .store import accounts
+from .store import accounts, factors
 from .store.accounts import User
 from .web import answer, body, long_lived, schema
 
@@ -73,10 +73,20 @@ async def lock_user(request: web.Request) -> web.Response:
 
 @allow(Kind.ADMIN)
 async def unlock_user(request: web.Request) -> web.Response:
-    """Let a user in again."""
+    """Let a user in again, whatever was tried before."""
     user = _user(request)
     accounts.set_locked(request.app[DATABASE], user.user_id, locked=False)
+    tries.forgive(request.app, tries.credential("password", user.account.value))
     _audit(request, "user.unlock", user)
+    return answer(request)
+
+
+@allow(Kind.ADMIN)
+async def end_totp(request: web.Request) -> web.Response:
+    """Ask a user who lost his app for a code that is sent to his account."""
+    user = _user(request)
+    if factors.remove(request.app[DATABASE], user.user_id):
+        _audit(request, "user.totp.off", user)
     return answer(request)
 
 
@@ -120,5 +130,6 @@ ROUTES: Final = (
     web.post("/v1/admin/users", add_user),
     web.post("/v1/admin/users/{user_id}/lock", lock_user),
     web.post("/v1/admin/users/{user_id}/unlock", unlock_user),
+    web.delete("/v1/admin/users/{user_id}/totp", end_totp),
     web.post("/v1/admin/backup", backup),
 )

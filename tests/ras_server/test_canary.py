@@ -14,6 +14,7 @@ from tests.ras_server.client import Answer, Client, verifier
 from tests.ras_server.conftest import MASTER_KEY
 from tests.ras_server.processes import ras, serving, speaking
 from tests.ras_server.sockets import started
+from tests.ras_server.test_fast import come_back
 
 ANNA = "anna.canary@example.org"
 BORIS = "+491701234567"
@@ -35,6 +36,11 @@ async def use_everything(client: Client) -> tuple[set[str], list[Answer]]:
     rotated = await gateway.post(f"/v1/gateways/{gateway.gateway_id}/rotate")
     async with started(gateway):
         pass
+    app = (await client.post("/v1/users/me/totp")).data
+    refusals.append(await client.post("/v1/users/me/totp/confirm", {"code": app["secret"]}))
+    fast_token = (await client.post("/v1/auth/fast")).data["fast_token"]
+    refusals.append(await come_back(client, fast_token + "x", ANNA))
+    back = (await come_back(client, fast_token, ANNA)).data
     guess = {"gateway_id": gateway.gateway_id, "gateway_secret": rotated.data["gateway_secret"][1:]}
     refusals.append(await client.post("/v1/auth/gateway", guess))
     wrong = verifier(PASSWORD) | {"iterations": 1}
@@ -59,6 +65,11 @@ async def use_everything(client: Client) -> tuple[set[str], list[Answer]]:
         reset["stored_key"],
         reset["server_key"],
         str(gateway.token),
+        app["secret"],
+        *app["recovery_codes"],
+        fast_token,
+        back["fast_token"],
+        back["access_token"],
     }
     assert all(refusal.body["status"] == 1 for refusal in refusals)
     return secrets, refusals

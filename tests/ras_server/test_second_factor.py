@@ -1,6 +1,8 @@
 """The second factor: codes of an app (RFC 6238), recovery codes, trusted clients."""
 
 from base64 import b32decode
+from pathlib import Path
+import time
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -12,6 +14,7 @@ from ras_server.application.audit import AUDIT
 from ras_server.keys import DATABASE
 from tests.ras_server.client import Answer, Client, verifier
 from tests.ras_server.conftest import MovableClock
+from tests.ras_server.processes import ras, serving, speaking
 
 ANNA = "anna@example.org"
 BORIS = "+491701234567"
@@ -327,3 +330,21 @@ async def test_app_ends_trust(client: Client, clock: MovableClock) -> None:
     _, proved = await client.prove(ANNA, trust_token=trust)
 
     assert proved.data["next"] == "second_factor"
+
+
+async def test_lost_app(tmp_path: Path) -> None:
+    """An administrator lets a user in who has lost his app and his recovery codes."""
+    folder, codes = tmp_path / "ras", tmp_path / "codes"
+    await ras("init", "--folder", folder, "--delivery", f"file:{codes}")
+    async with serving(folder) as server, speaking(server, codes) as client:
+        await client.enter(ANNA)
+        secret = b32decode((await client.post(TOTP)).data["secret"])
+        code = otp.hotp(secret, int(time.time()) // otp.STEP)
+        await client.post(f"{TOTP}/confirm", {"code": code})
+        _, before = await client.prove(ANNA)
+        forgotten = await ras("user", "forget-app", client.user_id, "--folder", folder)
+        _, after = await client.prove(ANNA)
+
+    assert forgotten.code == 0
+    assert before.data["methods"] == ["totp", "recovery"]
+    assert after.data["methods"] == ["email"]
