@@ -17,7 +17,7 @@ from .audit import AUDIT
 from .codes import note_used
 from .locks import LOCKS, Lock
 from .notices import EVENT, household, tell
-from .witnesses import operation_of
+from .witnesses import asker_of, operation_of
 
 _WRAP: Final = 0x10000
 _HALF: Final = 0x8000
@@ -69,6 +69,7 @@ def _store(
     registration = lock.device.registration
     newest = store.last(database, lock.id, registration)
     stored = duplicates = 0
+    told: list[dict[str, Any]] = []
     gap: list[int] | None = None
     for each in uploaded:
         number = extended(each["record"], newest)
@@ -85,6 +86,7 @@ def _store(
             gateway_id=gateway_id,
             stored=now,
         )
+        told.append(_told(app, lock, record))
         known = store.variants(database, record)
         if any(other.content == record.content for other in known):
             duplicates += 1
@@ -99,6 +101,19 @@ def _store(
         "duplicates": duplicates,
         "next": 0 if newest is None else (newest + 1) % _WRAP,
         "gap": gap,
+        "records": told,
+    }
+
+
+def _told(app: web.Application, lock: Lock, record: LockRecord) -> dict[str, Any]:
+    """Return what the server knows of a record: whose it is, who asked for it, through whom."""
+    operation = operation_of(app, lock.address, record)
+    asked_by, gateway = (None, None) if operation is None else asker_of(app, operation)
+    return {
+        "record": record.number % _WRAP,
+        "user": name_of(app, lock, record.uid),
+        "channel": None if asked_by is None else asked_by.partition(":")[0],
+        "gateway": gateway,
     }
 
 

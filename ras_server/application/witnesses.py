@@ -64,6 +64,16 @@ def operation_of(app: web.Application, device: str, record: LockRecord) -> str |
     return str(operation)
 
 
+def asker_of(app: web.Application, operation: str) -> tuple[str | None, str | None]:
+    """Return who asked for an operation (a typed address), and the gateway that did it."""
+    told = _join(store.of_operation(app[DATABASE], operation))
+    decision, answered = told["decision"], told["answer"]
+    return (
+        None if decision is None else decision["actor"],
+        None if answered is None else answered["gateway"],
+    )
+
+
 def joined(operation: str, rows: Iterable[AuditRow]) -> dict[str, Any]:
     """Return what each witness says of an operation, and the verdict."""
     told = _join(rows)

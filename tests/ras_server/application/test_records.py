@@ -60,9 +60,12 @@ async def test_upload(home: Gateway, door: Door, owner: Client) -> None:
     listed = await owner.get(f"/v1/devices/{door.device_id}/log?after=7&limit=2")
     named = await owner.get(f"/v1/devices/{door.device_id}/log?limit=1")
 
+    told = [answer.data.pop("records") for answer in (first, again, later)]
     assert first.data == {"stored": 2, "duplicates": 0, "next": 9, "gap": None}
     assert again.data == {"stored": 1, "duplicates": 1, "next": 10, "gap": None}
     assert later.data == {"stored": 1, "duplicates": 0, "next": 13, "gap": [10, 11]}
+    assert [[each["record"] for each in records] for records in told] == [[7, 8], [8, 9], [12]]
+    assert told[0][0] == {"record": 7, "user": "Anna", "channel": None, "gateway": None}
     assert [item["record"] for item in listed.data["items"]] == [8, 9]
     assert listed.data["next"] == 9
     assert named.data["items"][0]["user"] == "Anna"
