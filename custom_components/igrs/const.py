@@ -17,5 +17,7 @@ CONF_FINGERPRINT: Final = "fingerprint"
 
 CONF_DEVICE_ID: Final = "device_id"
 
+EVENT_ACCESS: Final = "igrs_access"
+
 CONF_USER: Final = "user"
 CONF_PERSON: Final = "person"

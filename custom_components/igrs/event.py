@@ -7,6 +7,7 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .access import DENIED, EVENTS, Access
+from .const import EVENT_ACCESS
 from .coordinator import IgrsCoordinator
 from .entity import IgrsEntity
 from .gateway import IgrsConfigEntry
@@ -51,4 +52,14 @@ class AccessEvent(IgrsEntity, EventEntity):
             self.async_set_context(access.context)
         self._trigger_event(access.what, access.attributes)
         self.async_write_ha_state()
+        self.hass.bus.async_fire(
+            EVENT_ACCESS,
+            {
+                "entity_id": self.entity_id,
+                "name": self.coordinator.name,
+                "event_type": access.what,
+                **access.attributes,
+            },
+            context=access.context,
+        )
         self._context = None  # what happens next is somebody else's

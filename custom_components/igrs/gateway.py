@@ -69,7 +69,13 @@ class Gateway:
         self._hass = hass
         self._entry = entry
         self._hub_device_id = hub_device_id
-        self._push = Push(ras, message=self._message, ready=self._ready, lost=self._lost)
+        self._push = Push(
+            ras,
+            message=self._message,
+            ready=self._ready,
+            lost=self._lost,
+            after=memory.push_after,
+        )
         self._news = asyncio.Event()
         self._online_listeners: set[CALLBACK_TYPE] = set()
         self._lock_listeners: set[Callable[[IgrsCoordinator], None]] = set()
@@ -257,6 +263,8 @@ class Gateway:
     @callback
     def _message(self, envelope: Json) -> None:
         """Do what the RAS pushes (API 8); what is not for a lock here is nobody's."""
+        self.memory.push_after = envelope["seq"]
+        self.memory.save()
         match envelope:
             case {"mi": 1, "mid": str(mid), "src": str(src), "dst": str(dst), "body": dict(body)}:
                 self._background(self._async_control(mid, src, dst, body), "remote operation")

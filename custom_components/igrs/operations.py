@@ -31,6 +31,16 @@ _RIGHTS: Final = {
     Operation.UNLOCK: Right.UNLOCK,
     Operation.OPEN: Right.OPEN,
 }
+# What the RAS answers when a person is to have no ticket (any more).
+_NO_TICKET: Final = frozenset(
+    {
+        Code.DEVICE_UNKNOWN,
+        Code.DEVICE_OF_OTHER,
+        Code.NO_PERMISSION,
+        Code.OUTSIDE_SCHEDULE,
+        Code.EXPIRED,
+    }
+)
 REFUSALS: Final = frozenset(
     {
         Reason.DENIED,
@@ -111,9 +121,12 @@ class Operations:
                     new = await self._ras.tickets(
                         self._device_id, TICKET_RIGHTS, TICKET_TTL, person=person
                     )
-            except RasRefusedError:
-                tickets.clear()
-                self._file.save()
+            except RasRefusedError as err:
+                if err.code in _NO_TICKET:
+                    tickets.clear()
+                    self._file.save()
+                else:
+                    asked = False
             except RasError, TimeoutError:
                 asked = False
             else:

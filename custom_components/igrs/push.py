@@ -48,13 +48,14 @@ class Push:
         message: Callable[[Json], None],
         ready: Callable[[PushReady], None],
         lost: Callable[[], None],
+        after: int | None = None,
     ) -> None:
-        """Prepare; `run` connects."""
+        """Prepare; `run` connects. after is the number of the last message of before."""
         self._ras = ras
         self._message = message
         self._ready = ready
         self._lost = lost
-        self._after: int | None = None
+        self._after = after
         self._seen: deque[str] = deque(maxlen=REMEMBERED)
         self._socket: WebSocket | None = None
         self._stale_token: str | None = None

@@ -127,6 +127,7 @@ class Memory:
         )
         self._locks: dict[str, LockMemory] = {}
         self.names: dict[int, str] = {}  # of people, by user account ID
+        self.push_after: int | None = None  # number of the last message that was pushed
         self.audit_head: tuple[int, str] | None = None  # of the RAS: number, hash
 
     async def async_load(self) -> None:
@@ -137,6 +138,7 @@ class Memory:
             device_id: _lock_from_json(device_id, lock) for device_id, lock in data["locks"].items()
         }
         self.names = {int(uid): name for uid, name in data["names"].items()}
+        self.push_after = data.get("push_after")
         head = data.get("audit_head")
         self.audit_head = None if head is None else (head[0], head[1])
 
@@ -196,5 +198,6 @@ class Memory:
         return {
             "locks": {device_id: lock.as_json() for device_id, lock in self._locks.items()},
             "names": {str(uid): name for uid, name in self.names.items()},
+            "push_after": self.push_after,
             "audit_head": self.audit_head,
         }

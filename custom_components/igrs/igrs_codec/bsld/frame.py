@@ -23,6 +23,7 @@ MAX_TIME: Final = 0xFFFF_FFFF
 
 _LAYOUT: Final = Struct(">BB9sBI")
 _HEAD: Final = Struct(">BB9s")
+_TAIL: Final = Struct(">BI")
 _RECORD: Final = Struct(">HIBBB")
 _BOOT_TIME: Final = 0x80
 _MAX_BATTERY: Final = 100
@@ -195,6 +196,14 @@ def check_byte(data: bytes) -> int:
     return reduce(xor, data[: _HEAD.size], 0)
 
 
+def frame_bytes(command: int, type_: FrameType, value: bytes, time: int) -> bytes:
+    """Return the 16 bytes of a frame, or raise FrameError; without the object, for the hurried."""
+    if len(value) != VALUE_SIZE:
+        raise FrameError(f"Value has {len(value)} bytes, not {VALUE_SIZE}")
+    head = pack(_HEAD, command, type_, value)
+    return head + pack(_TAIL, check_byte(head), time)
+
+
 @dataclass(frozen=True, slots=True)
 class Frame:
     """One request, response or indication, in clear (16 bytes).
@@ -219,8 +228,7 @@ class Frame:
 
     def __bytes__(self) -> bytes:
         """Return the 16 bytes, check byte included."""
-        head = _HEAD.pack(self.command, self.type, self.value)
-        return _LAYOUT.pack(self.command, self.type, self.value, check_byte(head), self.time)
+        return frame_bytes(self.command, self.type, self.value, self.time)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:

@@ -90,10 +90,26 @@ def code_key(k_d: bytes, device: bytes, gen: int, time: int) -> bytes:
     return kdf(k_d, b"cod", _device(device) + _generation(gen) + _time(time))
 
 
+class TicketKeys:
+    """K_T of the tickets of one generation, with the CMAC context of K_D kept."""
+
+    __slots__ = ("_mac",)
+
+    def __init__(self, k_d: bytes, device: bytes, gen: int) -> None:
+        """Take K_D (16 bytes), the device id (6 bytes) and the generation."""
+        self._mac = CMAC(AES128(_sized(k_d, KEY_SIZE, "a key")))
+        self._mac.update(b"\x01tkt\x00" + _device(device) + _generation(gen))
+
+    def of(self, ticket_frame: bytes) -> bytes:
+        """Return K_T of a plain ticket frame (16 bytes)."""
+        mac = self._mac.copy()
+        mac.update(_sized(ticket_frame, FRAME_SIZE, "a ticket frame") + b"\x00\x80")
+        return mac.finalize()
+
+
 def ticket_key(k_d: bytes, device: bytes, gen: int, ticket_frame: bytes) -> bytes:
     """Return K_T of a plain ticket frame (16 bytes)."""
-    frame = _sized(ticket_frame, FRAME_SIZE, "a ticket frame")
-    return kdf(k_d, b"tkt", _device(device) + _generation(gen) + frame)
+    return TicketKeys(k_d, device, gen).of(ticket_frame)
 
 
 def session_key(k_t: bytes, device: bytes, hello_packet: bytes) -> BlockKey:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, Self
 
 from ..errors import DeviceIdError, TicketError
-from .frame import MAX_U8, Command, Frame, FrameType, Right
-from .keys import DEVICE_ID_SIZE, admin_key, ticket_key
+from .frame import MAX_U8, Command, Frame, FrameType, Right, frame_bytes
+from .keys import DEVICE_ID_SIZE, TicketKeys, admin_key
 from .packet import (
     KEY_SIZE,
     MAX_GENERATION,
@@ -60,6 +60,37 @@ class MintedTicket(NamedTuple):
         return f"MintedTicket(expires={self.expires})"
 
 
+class Mint:
+    """Makes the tickets of one generation of a lock, with the contexts of its keys kept."""
+
+    __slots__ = ("_admin", "_gen", "_ticket_keys")
+
+    def __init__(
+        self, k_d: bytes, device: bytes, gen: int, *, admin: BlockKey | None = None
+    ) -> None:
+        """Take K_D (16 bytes) and the device id (6 bytes); TicketError for generation 0.
+
+        admin is admin_key(k_d, device, gen), if the caller has it.
+        """
+        if not 1 <= gen <= MAX_GENERATION:
+            raise TicketError("only an owned lock takes tickets")
+        self._gen = gen
+        self._admin = admin or admin_key(k_d, device, gen)
+        self._ticket_keys = TicketKeys(k_d, device, gen)
+
+    def make(
+        self, *, tag: int, uid: int, tid: int, rights: Right, ttl: int, epoch: int, time: int
+    ) -> MintedTicket:
+        """Make a ticket: ttl is a code of encode_ttl, time the issue time in Unix seconds.
+
+        Raises FrameError for a field that does not fit.
+        """
+        value = bytes(TicketFields(uid, tid, rights, ttl, epoch))
+        frame = frame_bytes(Command.AUTHENTICATE, FrameType.REQUEST, value, time)
+        packet = self._admin.seal(header(Kind.AUTH, self._gen, tag), frame)
+        return MintedTicket(frame, packet, self._ticket_keys.of(frame), time + ttl_seconds(ttl))
+
+
 def mint(
     k_d: bytes,
     device: bytes,
@@ -72,20 +103,11 @@ def mint(
     ttl: int,
     epoch: int,
     time: int,
-    key: BlockKey | None = None,
 ) -> MintedTicket:
-    """Make a ticket: ttl is a code of encode_ttl, time the issue time in Unix seconds.
-
-    key is admin_key(k_d, device, gen), if the caller keeps it. Raises TicketError for
-    generation 0 and FrameError for a field that does not fit.
-    """
-    if not 1 <= gen <= MAX_GENERATION:
-        raise TicketError("only an owned lock takes tickets")
-    value = bytes(TicketFields(uid, tid, rights, ttl, epoch))
-    frame = bytes(Frame(Command.AUTHENTICATE, FrameType.REQUEST, value, time))
-    packet = (key or admin_key(k_d, device, gen)).seal(header(Kind.AUTH, gen, tag), frame)
-    k_t = ticket_key(k_d, device, gen, frame)
-    return MintedTicket(frame, packet, k_t, time + ttl_seconds(ttl))
+    """Make one ticket, as Mint does."""
+    return Mint(k_d, device, gen).make(
+        tag=tag, uid=uid, tid=tid, rights=rights, ttl=ttl, epoch=epoch, time=time
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
