@@ -149,8 +149,7 @@ class IgrsConfigFlow(HeardLockFlow, domain=DOMAIN):
             await self._ras.info()
         except RasError:
             return
-        self.hass.config_entries.async_update_entry(entry, data={**entry.data, CONF_URL: self._url})
-        self.hass.config_entries.async_schedule_reload(entry.entry_id)
+        self._async_change(entry)
 
     async def async_step_zeroconf_confirm(
         self, user_input: dict[str, Any] | None = None

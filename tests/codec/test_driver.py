@@ -166,6 +166,18 @@ def test_clock_unset_and_no_server(
     assert one(gateway.operate(operation), Answered).status is status
 
 
+def test_clock_unset_and_slow_server(gateway: Gateway, world: World) -> None:
+    """A time frame under way is given up when the caller cannot wait for the server any more."""
+    gateway.do(gateway.link.close())
+    world.lock.power_cycle()
+    gateway.connect()
+    gateway.to_lock = first(Kind.ADMIN, dropped)
+    events = gateway.operate(Operation.LOCK)
+
+    assert not one(events, FlightDone).complete
+    assert one(events, Answered).status is Status.OK
+
+
 def test_clock_unset_and_no_rights_left(world: World) -> None:
     """A ticket that opens nothing without a clock ends at the AUTH answer."""
     gateway = Gateway(world)

@@ -74,3 +74,18 @@ async def test_wrong_clock_is_set_after_the_operation(home: Home) -> None:
     await home.call("unlock")
 
     await until(lambda: abs(role.clock.time - home.ras.clock()) < 5)
+
+
+async def test_wrong_clock_that_nobody_sets(home: Home) -> None:
+    """A RAS that does not set the clock is not asked after each operation."""
+    tasks = home.coordinator._work._tasks
+    role = home.lock._role
+    role.clock.set(role.clock.time + 45)
+    await home.call("unlock")
+    await until(lambda: not tasks)
+    connections = home.radio.traffic.connections
+
+    await home.call("lock")
+    await until(lambda: not tasks)
+
+    assert home.radio.traffic.connections == connections

@@ -6,6 +6,7 @@ import time
 from homeassistant.const import STATE_UNAVAILABLE
 import pytest
 
+from custom_components.igrs.answers import PushReady
 from igrs_codec.bsld.advert import encode
 from igrs_codec.bsld.frame import Bolt, Door, LockState, Operation
 from tests.integration.home import ADDRESS, DEVICE, Home, later, until
@@ -80,6 +81,17 @@ async def test_bolt_is_known_again(home: Home, monkeypatch: pytest.MonkeyPatch) 
     home.lock.turn_knob(Operation.UNLOCK)
 
     await home.until_state("unlocked")
+
+
+async def test_clock_in_doubt(home: Home) -> None:
+    """While the RAS contradicts the own clock adverts are not believed: the lock is asked."""
+    home.gateway._ready(
+        PushReady(time=1, heartbeat_s=30, audit_head=(1, ""), seq=0, reset=False),
+    )
+    home.lock.turn_knob(Operation.UNLOCK)
+
+    await home.until_state("unlocked")
+    assert home.radio.traffic.connections == 1
 
 
 async def test_reset_by_hand(home: Home) -> None:
