@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from functools import wraps
 import hmac
 from typing import Any, Final
+from urllib.parse import parse_qsl, quote
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from aiohttp import web
@@ -18,7 +19,7 @@ from ..errors import Code, RasError
 from ..keys import DATABASE, SETTINGS, VAULT, new_mid, now
 from ..principal import FRESH_LOGIN, public
 from ..rate import limit
-from ..web import pages
+from ..web import BODY_SIZE, pages
 from .inside import ask
 from .texts import DONE, problem
 from .visits import Visit, end_visit, find_visit, new_cookie
@@ -30,6 +31,7 @@ _VISIT_COOKIE: Final = "ras_console"
 _FORM_COOKIE: Final = "ras_form"
 _ZONE_COOKIE: Final = "ras_zone"
 _ZONE_LIFE: Final = 365 * 24 * 3600  # seconds
+_MOST_FIELDS: Final = 100
 
 _HEADERS: Final = {
     "Cache-Control": "no-store",
@@ -73,8 +75,8 @@ class Visitor:
 
     @property
     def path(self) -> dict[str, str]:
-        """Return what the pattern of the path found."""
-        return dict(self.request.match_info)
+        """Return what the pattern of the path found, quoted for a path of the API."""
+        return {name: quote(value, safe="") for name, value in self.request.match_info.items()}
 
     @property
     def zone(self) -> ZoneInfo:
@@ -115,9 +117,8 @@ class Visitor:
         origin = self.request.headers.get("Origin")
         if origin is not None and origin.partition("://")[2] != self.request.host:
             raise RasError(Code.NOT_PERMITTED, "The form comes from another site")
-        for name, value in (await self.request.post()).items():
-            if isinstance(value, str):
-                self._form.setdefault(name, []).append(value)
+        for name, value in await _pairs(self.request):
+            self._form.setdefault(name, []).append(value)
         given = self.field("token").encode()
         if _FORM_COOKIE not in self.request.cookies or not hmac.compare_digest(
             given, self.form_token.encode()
@@ -259,6 +260,19 @@ def _refused(visitor: Visitor, err: RasError) -> web.Response:
         return visitor.go(str(URL(LOGIN).with_query(next=_next(visitor.request), why="fresh")))
     visitor.problem = err
     return visitor.render("problem.html")
+
+
+async def _pairs(request: web.Request) -> list[tuple[str, str]]:
+    """Return the names and values of a form, or raise 4001."""
+    raw = await request.read()
+    if len(raw) > BODY_SIZE:
+        raise web.HTTPRequestEntityTooLarge(BODY_SIZE, len(raw))
+    try:
+        return parse_qsl(
+            raw.decode(), keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS
+        )
+    except ValueError:
+        raise RasError(Code.MALFORMED, "This is not a form") from None
 
 
 def _zone(name: str) -> ZoneInfo | None:

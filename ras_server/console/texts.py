@@ -97,6 +97,7 @@ PROBLEMS: Final[dict[Code, str]] = {
     Code.NOT_SUPPORTED: "The lock cannot do this.",
     Code.FRAME_REJECTED: "The lock did not accept it: it has to be told something first. Try again"
     " when a gateway is near.",
+    Code.DEVICE_ID_MALFORMED: "This lock is not known, or you have no access to it.",
     Code.CLOCK_UNSET: "The lock does not know the time yet.",
     Code.JAMMED: "The bolt is jammed.",
     Code.MEMORY_FULL: "The memory of the lock is full.",

@@ -81,9 +81,10 @@ class Reader:
         assert self.page is not None
         return self.page
 
-    async def get(self, path: str, **headers: str) -> Shown:
+    async def get(self, path: str | URL, **headers: str) -> Shown:
         """Open a page."""
-        async with self.session.get(self.url.join(URL(path)), headers=headers) as response:
+        url = self.url.join(path if isinstance(path, URL) else URL(path))
+        async with self.session.get(url, headers=headers) as response:
             return self._show(response.status, response.url, await response.text(), response)
 
     async def send(self, action: str, **fields: str | list[str]) -> Shown:

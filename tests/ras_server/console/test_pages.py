@@ -6,6 +6,7 @@ import sys
 
 from aiohttp import web
 import pytest
+from yarl import URL
 
 from ras_server.app import create_app
 from ras_server.settings import Settings
@@ -129,6 +130,16 @@ async def test_form_of_somebody_else(anna: Reader, client: Client, door: Door) -
         await anna.get(f"/console/locks/{door.device_id}")
 
 
+async def test_form_of_before_the_login(reader: Reader, client: Client) -> None:
+    """The token of a form ends with the login it was shown to."""
+    await client.register(ANNA)
+    token = (await reader.get("/console/login")).form("/login").value("token")
+    await reader.log_in(ANNA)
+    await reader.get("/console/account")
+
+    assert (await reader.send("/profile", display_name="Mallory", token=token)).http == 403
+
+
 async def test_login_form_needs_its_page(reader: Reader, client: Client) -> None:
     """Nobody can be logged in to another's account by a page of another site."""
     await client.register(ANNA)
@@ -168,20 +179,42 @@ async def test_no_such_page(anna: Reader) -> None:
     assert shown.headers["Content-Type"].startswith("text/html")
 
 
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("application/x-www-form-urlencoded", b"a=%ff&b=\xff"),
+        ("application/x-www-form-urlencoded; charset=x", b"a=1"),
+        ("application/x-www-form-urlencoded", b"&".join(b"a=1" for _ in range(101))),
+        ("multipart/form-data", b"--"),
+        ("application/json", b'{"token": 1}'),
+    ],
+)
+async def test_what_is_no_form(reader: Reader, kind: str, body: bytes) -> None:
+    """What no browser sends is refused in a page, not by a fault of the server."""
+    await reader.get("/console/login")
+    async with reader.session.post(
+        reader.url.join(URL("/console/login")), data=body, headers={"Content-Type": kind}
+    ) as response:
+        assert response.status in {400, 403}
+        assert response.content_type == "text/html"
+
+
 @pytest.mark.parametrize("device_id", ["000000000000", "nothing", "..%2f..%2fusers%2fme"])
 async def test_no_such_lock(anna: Reader, device_id: str) -> None:
     """A lock that is not the visitor's is no page, and an address cannot lead elsewhere."""
-    shown = await anna.get(f"/console/locks/{device_id}")
+    shown = await anna.get(URL(f"/console/locks/{device_id}", encoded=True))
 
     assert shown.http in {400, 404}
     assert ANNA not in shown.text
+    assert "This lock is not known" in shown.text
 
 
-async def test_form_of_more_than_a_mebibyte(anna: Reader, door: Door) -> None:
+@pytest.mark.parametrize("size", [2**16, 2**20])
+async def test_large_form(anna: Reader, door: Door, size: int) -> None:
     """A form has a size."""
     await anna.get(f"/console/locks/{door.device_id}")
 
-    shown = await anna.send("/name", name="x" * 2**20)
+    shown = await anna.send("/name", name="x" * size)
 
     assert shown.http == 413
     assert shown.headers["Content-Type"].startswith("text/html")
