@@ -1,6 +1,7 @@
 """What the application and a request carry, each under a typed key."""
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, Final
 
 from aiohttp import web
@@ -52,8 +53,13 @@ def new_mid(app: web.Application) -> str:
 
 
 def new_mid_from(random: Random, at: float) -> str:
-    """Return a new message identifier, as new_mid does, for a Unix time."""
-    return _base32(int(at * 1000) << 80 | int.from_bytes(random(10)), 26)
+    """Return a new message identifier, as new_mid does, for a Unix time; 64 bits are random."""
+    return f"{_moment(int(at * 1000))}{random(8).hex().upper()}"
+
+
+@lru_cache(maxsize=1)
+def _moment(milliseconds: int) -> str:
+    return _base32(milliseconds, 10)
 
 
 def _base32(number: int, length: int) -> str:

@@ -44,13 +44,17 @@ def _require(access: Access, principal: Principal | None, at: int) -> None:
 
 
 def _caller(request: web.Request, at: int) -> Principal | None:
-    """Return the caller: the unix socket's is the administrator, others show a token."""
-    transport = request.transport
-    if transport is not None and isinstance(transport.get_extra_info("sockname"), str):
-        return ADMINISTRATOR  # the name of a unix socket is its path, others have a tuple
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() == "guest":
-        return request.app[GUESTS](request, token)
-    if scheme.lower() != "bearer":
+    """Return the caller: who shows no token at the unix socket is the administrator."""
+    shown = request.headers.get("Authorization")
+    if shown is None:
+        transport = request.transport
+        if transport is not None and isinstance(transport.get_extra_info("sockname"), str):
+            return ADMINISTRATOR  # the name of a unix socket is its path, others have a tuple
         return None
-    return request.app[SESSIONS].principal(token, at)
+    scheme, _, token = shown.partition(" ")
+    match scheme.lower():
+        case "bearer":
+            return request.app[SESSIONS].principal(token, at)
+        case "guest":
+            return request.app[GUESTS](request, token)
+    return None

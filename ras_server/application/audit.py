@@ -13,7 +13,6 @@ from aiohttp import web
 import orjson
 
 from ..store import audit as store
-from ..store.audit import AuditRow
 from ..store.db import Database
 
 START: Final = bytes(32)
@@ -101,29 +100,29 @@ class AuditLog:
 
         An entry made inside a transaction that is rolled back leaves with it.
         """
-        ts = int(self._clock())
-        while True:
-            n = self.head.n + 1
-            fields = {
-                "action": action,
-                "actor": actor,
-                "detail": detail or {},
-                "n": n,
-                "node": self._node,
-                "object": object_,
-                "result": result,
-                "ts": ts,
-            }
-            entry = canonical(fields)
-            row = AuditRow(n, entry.decode(), chained(self.head.hash, entry))
-            if store.add(self._db, row):
-                self.head = Head(n, row.hash, ts)
-                for listen in self.listeners:
-                    listen(fields)
-                return n
+        if self._db.rollbacks != self._rollbacks:
             self.head = self._load()
+        n, ts = self.head.n + 1, int(self._clock())
+        fields = {
+            "action": action,
+            "actor": actor,
+            "detail": detail or {},
+            "n": n,
+            "node": self._node,
+            "object": object_,
+            "result": result,
+            "ts": ts,
+        }
+        entry = canonical(fields)
+        hashed = chained(self.head.hash, entry)
+        store.add(self._db, n, entry.decode(), hashed)
+        self.head = Head(n, hashed, ts)
+        for listen in self.listeners:
+            listen(fields)
+        return n
 
     def _load(self) -> Head:
+        self._rollbacks = self._db.rollbacks
         if (row := store.last(self._db)) is None:
             return Head(0, START, 0)
         return Head(row.n, row.hash, orjson.loads(row.entry)["ts"])

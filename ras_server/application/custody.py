@@ -51,7 +51,7 @@ class LabelKey(_Root):
 class DeviceKey(_Root):
     """K_D of one generation of a lock (1..15)."""
 
-    __slots__ = ("_admin", "_advert", "gen")
+    __slots__ = ("_admin", "_advert", "_mint", "gen")
 
     def __init__(self, device: bytes, gen: int, key: bytes) -> None:
         """Take the device id (6 bytes), the generation and the key (16 bytes)."""
@@ -59,6 +59,7 @@ class DeviceKey(_Root):
         self.gen = gen
         self._admin: BlockKey | None = None
         self._advert: bytes | None = None
+        self._mint: ticket.Mint | None = None
 
     @property
     def admin(self) -> BlockKey:
@@ -91,18 +92,10 @@ class DeviceKey(_Root):
         self, *, uid: int, tid: int, rights: Right, ttl: int, epoch: int, time: int
     ) -> ticket.MintedTicket:
         """Make a ticket (fields as in the codec); its tid is its tag too."""
-        return ticket.mint(
-            self._key,
-            self.device,
-            self.gen,
-            tag=tid,
-            uid=uid,
-            tid=tid,
-            rights=rights,
-            ttl=ttl,
-            epoch=epoch,
-            time=time,
-            key=self.admin,
+        if self._mint is None:
+            self._mint = ticket.Mint(self._key, self.device, self.gen, admin=self.admin)
+        return self._mint.make(
+            tag=tid, uid=uid, tid=tid, rights=rights, ttl=ttl, epoch=epoch, time=time
         )
 
 

@@ -14,11 +14,15 @@ _VIEWED: Final = {
 
 
 class View(NamedTuple):
-    """A part of the audit: what somebody did, or what was done to something, since a time."""
+    """A part of the audit: what somebody did, or what was done to something.
+
+    Of that only what is from a time and from an entry on.
+    """
 
     column: str
     value: str
     since: int = 0
+    first: int = 0
 
 
 class AuditRow(NamedTuple):
@@ -35,19 +39,12 @@ def last(db: Database) -> AuditRow | None:
     return None if row is None else AuditRow(*row)
 
 
-def add(db: Database, row: AuditRow) -> bool:
-    """Append an entry to the one before it; False if another one is the newest.
+def add(db: Database, n: int, entry: str, hash_: bytes) -> None:
+    """Append an entry to the one before it.
 
-    The entry is in the write-ahead log with the commit of this loop tick; it is not flushed.
+    It is in the write-ahead log with the commit of this loop tick; it is not flushed.
     """
-    return bool(
-        db.execute(
-            "INSERT INTO audit SELECT ?1, ?2, ?3"
-            " WHERE (SELECT coalesce(max(n), 0) FROM audit) = ?1 - 1",
-            row,
-            durable=False,
-        )
-    )
+    db.append("INSERT INTO audit VALUES (?, ?, ?)", (n, entry, hash_))
 
 
 def get(db: Database, n: int) -> AuditRow | None:
@@ -72,8 +69,8 @@ def page(
         for view in views
         for row in db.all(
             f"SELECT n, entry, hash FROM audit WHERE {_VIEWED[view.column]} AND n {side} ?"  # noqa: S608 - the same
-            f" AND entry ->> 'ts' >= ? ORDER BY n {order} LIMIT ?",
-            (view.value, start, view.since, limit),
+            f" AND n >= ? AND entry ->> 'ts' >= ? ORDER BY n {order} LIMIT ?",
+            (view.value, start, view.first, view.since, limit),
         )
     }
     return [found[n] for n in sorted(found, reverse=newest_first)[:limit]]
@@ -82,18 +79,20 @@ def page(
 def views_of(db: Database, user_id: str) -> list[View]:
     """Return what a person sees: what he did, what was done to him, his devices and gateways.
 
-    Of a device he sees what was since it is his.
+    Of a device he sees what was since it is his: since its registration or the last transfer.
     """
     me = f"user:{user_id}"
     rows = db.all(
-        "SELECT 'dev:' || device_id AS object, registration AS since FROM device WHERE owner = ?1"
-        " UNION ALL SELECT 'gw:' || gateway_id, 0 FROM gateway WHERE user_id = ?1",
+        "SELECT 'dev:' || device_id AS object, registration AS since, (SELECT n FROM audit"
+        " WHERE entry ->> 'action' = 'device.transfer' AND entry ->> 'object' = 'dev:' || device_id"
+        " ORDER BY n DESC LIMIT 1) AS first FROM device WHERE owner = ?1"
+        " UNION ALL SELECT 'gw:' || gateway_id, 0, 0 FROM gateway WHERE user_id = ?1",
         (user_id,),
     )
     return [
         View("actor", me),
         View("object", me),
-        *(View("object", row["object"], row["since"]) for row in rows),
+        *(View("object", row["object"], row["since"], row["first"] or 0) for row in rows),
     ]
 
 

@@ -59,6 +59,10 @@ class Database:
         self._waiters: list[asyncio.Future[None]] = []
         self._flush: asyncio.Task[None] | None = None
         self._nested = 0
+        self._appending = ""
+        self._appended: list[Parameters] = []  # rows of that statement, not yet executed
+        self.rollbacks = 0
+        """How many transactions were taken back; with them went what had been appended."""
         self._written = self._committed = 0  # numbers of writes
         self._wanted = self._durable = 0  # the last one that must be on disk, that is on disk
         self.failure: BaseException | None = None
@@ -75,6 +79,7 @@ class Database:
     def close(self) -> None:
         """Commit what is open, unless the database has failed, and close the file."""
         if self.failure is None and self._written > self._committed:
+            self._write_appended()
             self._connection.commit()
         self._thread.shutdown()
         if self._log is not None:
@@ -83,16 +88,19 @@ class Database:
 
     def one(self, statement: str, parameters: Parameters = ()) -> Row | None:
         """Return the first row, or None."""
+        self._write_appended()
         row: Row | None = self._connection.execute(statement, parameters).fetchone()
         return row
 
     def all(self, statement: str, parameters: Parameters = ()) -> list[Row]:
         """Return all rows; the statement carries a limit wherever the table can grow."""
+        self._write_appended()
         return self._connection.execute(statement, parameters).fetchall()
 
     def execute(self, statement: str, parameters: Parameters = (), *, durable: bool = True) -> int:
         """Write with one statement, and return the number of rows it changed."""
         self._begin(durable=durable)
+        self._write_appended()
         changed = self._connection.execute(statement, parameters).rowcount
         self._end()
         return changed
@@ -100,20 +108,46 @@ class Database:
     def insert(self, statement: str, parameters: Parameters = (), *, durable: bool = True) -> Row:
         """Write with one statement that ends in RETURNING, and return its row."""
         self._begin(durable=durable)
+        self._write_appended()
         row: Row = self._connection.execute(statement, parameters).fetchone()
         self._end()
         return row
+
+    def append(self, statement: str, row: Parameters) -> None:
+        """Insert a row, not flushed: with others of its kind, before anything else is executed.
+
+        A row that is refused breaks the database, as a commit that fails does.
+        """
+        self._begin(durable=False)
+        if statement != self._appending:
+            self._write_appended()
+            self._appending = statement
+        self._appended.append(row)
+        self._end()
+
+    def _write_appended(self) -> None:
+        if self._appended:
+            rows, self._appended = self._appended, []
+            try:
+                self._connection.executemany(self._appending, rows)
+            except sqlite3.Error as err:
+                self._fail(err)
+                raise
 
     @contextmanager
     def write(self, *, durable: bool = True) -> Iterator[None]:
         """Make the writes of the block all or nothing; nothing is awaited inside."""
         self._begin(durable=durable)
+        self._write_appended()
         self._nested += 1
         self._connection.execute("SAVEPOINT write")
         try:
             yield
+            self._write_appended()
         except BaseException:
+            self._appended.clear()
             self._connection.execute("ROLLBACK TO write")
+            self.rollbacks += 1
             raise
         finally:
             self._connection.execute("RELEASE write")
@@ -206,7 +240,8 @@ class Database:
         try:
             self._commit_now()
         except sqlite3.Error as err:
-            self._fail(err)
+            if self.failure is None:
+                self._fail(err)
         for waiter in waiters:
             if not waiter.done():
                 waiter.set_result(None)
@@ -220,6 +255,7 @@ class Database:
         return self._flush
 
     def _commit_now(self) -> None:
+        self._write_appended()
         self._connection.commit()
         self._committed = self._written
         after, self._after = self._after, []

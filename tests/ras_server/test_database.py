@@ -1,7 +1,7 @@
 """The database: what is answered is in the file, all or nothing, once per loop tick."""
 
 import asyncio
-from contextlib import suppress
+from contextlib import closing, suppress
 import os
 from pathlib import Path
 import sqlite3
@@ -246,3 +246,55 @@ def test_backup(path: Path, tmp_path: Path) -> None:
 
     assert numbers(copy) == [1]
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600
+
+
+async def test_appended_rows(path: Path) -> None:
+    """Appended rows are seen by what is executed after them, in their order, and survive."""
+    with Database(path) as database:
+        database.execute("CREATE TABLE chain (n INTEGER PRIMARY KEY, text TEXT) STRICT")
+        for n in (1, 2):
+            database.append("INSERT INTO chain VALUES (?, ?)", (n, "first"))
+        database.execute("UPDATE chain SET text = 'second' WHERE n = 1")
+        database.append("INSERT INTO chain VALUES (?, 'other')", (3,))
+        seen = [tuple(row) for row in database.all("SELECT * FROM chain ORDER BY n")]
+        database.append("INSERT INTO chain VALUES (?, ?)", (4, "last"))
+        await database.settle()
+        with closing(sqlite3.connect(path)) as other:
+            committed = other.execute("SELECT count(*) FROM chain").fetchone()
+
+    assert seen == [(1, "second"), (2, "first"), (3, "other")]
+    assert committed == (4,)
+
+
+async def test_appended_rows_of_a_transaction(path: Path) -> None:
+    """What is appended in a transaction leaves with it; what came before stays."""
+    with Database(path) as database:
+        database.execute("CREATE TABLE chain (n INTEGER PRIMARY KEY) STRICT")
+        database.append("INSERT INTO chain VALUES (?)", (1,))
+
+        def fail() -> None:
+            with database.write():
+                database.append("INSERT INTO chain VALUES (?)", (2,))
+                database.one("SELECT nothing")
+
+        with pytest.raises(sqlite3.Error):
+            fail()
+        assert database.rollbacks == 1
+        with database.write():
+            database.append("INSERT INTO chain VALUES (?)", (3,))
+
+        assert [row["n"] for row in database.all("SELECT n FROM chain")] == [1, 3]
+
+
+async def test_appended_row_refused(path: Path) -> None:
+    """A row that does not fit is found when it cannot be mended: the database takes no more."""
+    database = Database(path)
+    database.execute("CREATE TABLE chain (n INTEGER PRIMARY KEY) STRICT")
+    for _ in range(2):
+        database.append("INSERT INTO chain VALUES (?)", (1,))
+
+    with pytest.raises(DatabaseError):
+        await database.settle()
+    with pytest.raises(DatabaseError):
+        database.append("INSERT INTO chain VALUES (?)", (2,))
+    database.close()
