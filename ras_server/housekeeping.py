@@ -8,6 +8,7 @@ from typing import Final
 from aiohttp import web
 
 from .account.tries import DAY
+from .application.evidence import POSITIONS, POSITIONS_KEPT
 from .application.upkeep import look_after
 from .idempotency import KEPT, SECRET_KEPT
 from .keys import DATABASE, now
@@ -40,4 +41,5 @@ def tidy_up(app: web.Application) -> None:
     accounts.forget_verifications(database, at - 3600)
     tries.forget(database, at - DAY)
     messages.forget(database, at - push.KEPT)
+    app[POSITIONS].forget(at - POSITIONS_KEPT)
     look_after(app)
