@@ -20,6 +20,7 @@ from .agenda import owner_user
 from .changejournal import Change
 from .keyjournal import Entry
 from .ownership import OWNED, Phase, State, Step, advance
+from .transfer import handed_over
 
 _SLACK: Final = 120
 """Seconds that a key may stand in the journal before the claim that it proves."""
@@ -84,12 +85,14 @@ class Recovery:
             self._claim(change, entries)
         elif (end := _ENDS.get(change.action)) is not None:
             end(self._db, change)
+        elif change.action == "device.transfer":
+            self._hand_over(change.subject, change.detail["to"], change.ts)
         elif change.action == "device.wipe":
             self._remove(change.subject)
         elif change.action == "user.reset":
             none = self._no_password(change.subject)
             store.end_password(self._db, change.subject, none)
-        elif not change.result:  # the lock answered that it is wiped, or it was given away
+        elif not change.result:  # the lock answered that it is wiped, or it was forgotten
             self._forget(change.subject)
 
     def _forget(self, device_id: str) -> None:
@@ -109,6 +112,16 @@ class Recovery:
         record = devices.load(self._db, device_id)
         if record is not None and record.device.state in OWNED:
             devices.save(self._db, record, advance(record, Step.REMOVE))
+
+    def _hand_over(self, device_id: str, owner: str, at: int) -> None:
+        """Give a lock to its new owner; what was granted before has ended."""
+        record = devices.load(self._db, device_id)
+        if record is None or not store.knows_user(self._db, owner):
+            self._forget(device_id)
+            return
+        store.end_grants(self._db, device_id, at)
+        new = handed_over(record, owner, self._new_uid(device_id))
+        devices.save(self._db, record, new)
 
     def _claim(self, change: Change, entries: Sequence[Entry]) -> None:
         """Give a lock that was registered after the backup to its owner, with its first key."""
@@ -147,6 +160,7 @@ class Recovery:
             found.device,
             epoch_wanted=max(found.device.epoch, found.device.epoch_wanted) + 1,
             t_adm=max(found.device.t_adm, self._now),
+            code_key_due=1,  # codes that were given out since are not known
         )
         devices.save(self._db, record, replace(found, device=device, frame=None))
 

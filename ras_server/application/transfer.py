@@ -120,7 +120,7 @@ async def accept(request: web.Request) -> web.Response:
         end_all(app, lock, actor)
         sites.take_device(app[DATABASE], lock.id)
         store.remove(app[DATABASE], transfer.transfer_id)
-        app[LOCKS].save(lock, _handed_over(lock.record, user_id, app[LOCKS].new_uid(lock)))
+        app[LOCKS].save(lock, handed_over(lock.record, user_id, app[LOCKS].new_uid(lock)))
         app[AUDIT].append(
             "device.transfer",
             actor,
@@ -134,7 +134,7 @@ async def accept(request: web.Request) -> web.Response:
     return answer(request, device_json(app, lock, owner=True))
 
 
-def _handed_over(record: Record, owner: str, uid: int) -> Record:
+def handed_over(record: Record, owner: str, uid: int) -> Record:
     """Return the record of a lock that belongs to somebody else now.
 
     Its log begins anew: what happened before is not the new owner's.

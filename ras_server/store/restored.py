@@ -41,6 +41,14 @@ def end_grant(db: Database, grant_id: str, at: int) -> None:
     db.execute("UPDATE lock_user SET wanted = 0, synced = 0 WHERE grant_id = ?", (grant_id,))
 
 
+def end_grants(db: Database, device_id: str, at: int) -> None:
+    """Revoke every grant for a lock."""
+    db.execute(
+        "UPDATE access_grant SET revoked = coalesce(revoked, ?) WHERE device_id = ?",
+        (at, device_id),
+    )
+
+
 def remove_gateway(db: Database, gateway_id: str) -> None:
     """Remove a gateway."""
     db.execute("DELETE FROM gateway WHERE gateway_id = ?", (gateway_id,))

@@ -6,6 +6,8 @@ CREATE INDEX audit_operation ON audit (entry ->> '$.detail.operation', n)
   WHERE entry ->> '$.detail.operation' IS NOT NULL;
 CREATE INDEX audit_answer ON audit (entry ->> 'object', entry ->> '$.detail.event', n)
   WHERE entry ->> 'action' = 'lock.answer';
+CREATE INDEX audit_transfer ON audit (entry ->> 'object', n)
+  WHERE entry ->> 'action' = 'device.transfer';
 
 -- Without it, INSERT OR REPLACE would change an entry: it fires no trigger of DELETE.
 CREATE TRIGGER audit_insert BEFORE INSERT ON audit

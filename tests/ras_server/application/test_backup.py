@@ -216,6 +216,33 @@ async def test_removed_since(living: Home) -> None:
         assert await living.opens()
 
 
+async def test_handed_over_since(living: Home) -> None:
+    """A lock that was handed over after the backup belongs to its new owner, who opens it."""
+    ben = living.owner.another()
+    await ben.enter("ben@example.org")
+    theirs = Gateway(await ben.gateway())
+    credentials = (await theirs.client.post(f"/v1/gateways/{theirs.id}/rotate")).data
+    await living.save()
+    account = {"type": "email", "value": "ben@example.org"}
+    path = f"/v1/devices/{living.door.device_id}/transfer"
+    offered = await living.owner.post(path, {"account": account})
+    assert offered.http == 201, offered
+    taken = await ben.post(f"/v1/transfers/{offered.data['transfer_id']}/accept")
+    assert taken.code == 0, taken
+    async with living.again():
+        shown = await living.owner.get("/v1/devices")
+        mine = await living.owner.get("/v1/audit")
+        ben = living.owner.another()
+        await ben.log_in("ben@example.org")
+        living.owner = ben
+        living.gateway = Gateway(await ben.another().log_in_gateway(credentials))
+        await living.gateway.see(living.door)
+
+        assert shown.data["items"] == []
+        assert mine.code == 0
+        assert await living.opens()
+
+
 async def test_revoked_since(living: Home) -> None:
     """A grant that was revoked after the backup stays revoked; another one goes on."""
     guests = {name: living.owner.another() for name in ("ben@example.org", "eve@example.org")}
