@@ -8,7 +8,8 @@ from igrs_codec.bsld.frame import Command
 from igrs_codec.bsld.keys import next_generation
 
 from ..errors import Code, RasError
-from ..store.devices import StoredKey
+from ..store import grants, sites
+from ..store.devices import LockUser, Record, StoredKey
 from .agenda import owner_user, pending_key
 from .custody import LabelKey
 from .delivery import deliver, set_clock
@@ -56,7 +57,8 @@ def register(locks: Locks, link: Link, claim: Claim) -> Flow[dict[str, Any]]:
         yield from set_clock(locks, link)
         link.require()
     yield from deliver(locks, link, may_commit=True)
-    if lock.device.state not in _REGISTERED or not all(user.synced for user in lock.record.users):
+    owner = next(user for user in lock.record.users if user.uid == lock.device.uid)
+    if lock.device.state not in _REGISTERED or not owner.synced:
         raise RasError(Code.FAILED, "The lock refuses its owner")
     return result(uid=lock.device.uid)
 
@@ -92,9 +94,25 @@ def _prove(locks: Locks, link: Link, claim: Claim) -> Flow[None]:
         rev=lock.device.rev + 1,
     )
     record = advance(replace(lock.record, device=device, frame=None), Step.PROVE, key)
+    before = lock.device
+    record = owner_user(record, device.uid, claim.user_id)
     with locks.db.write():
+        if before.owner == claim.user_id:
+            record = replace(record, users=(*record.users, *_guests(lock.record)))
+        else:
+            grants.end_device(locks.db, lock.id, locks.now)
+            sites.take_device(locks.db, lock.id)
         locks.audit.append("device.claim", f"user:{claim.user_id}", lock.address)
-        locks.save(lock, owner_user(record, device.uid, claim.user_id))
+        locks.save(lock, record)
+
+
+def _guests(record: Record) -> tuple[LockUser, ...]:
+    """Return the rows of everybody but the owner: a lock that was reset has to get them again."""
+    return tuple(
+        replace(user, synced=0)
+        for user in record.users
+        if user.wanted and user.uid != record.device.uid
+    )
 
 
 def _negotiate(locks: Locks, link: Link, label: LabelKey) -> Flow[StoredKey]:

@@ -29,7 +29,7 @@ from .evidence import number
 from .geofence import Policy
 from .granting import end_each, give
 from .grants import SUBJECT, account_json, person_of
-from .lifecycle import raise_epoch
+from .lifecycle import raise_epoch, start_rekey
 from .locks import LOCKS, Lock
 
 RIGHTS: Final = {
@@ -290,12 +290,13 @@ async def take_gateway(request: web.Request) -> web.Response:
 
 
 def _forget_gateway(request: web.Request, site: Site, gateway_id: str) -> None:
-    """End what a gateway knew as one of the household: tickets at once, K_adv with the next key."""
-    app = request.app
+    """End what a gateway knew as one of the household: its tickets, and K_adv with a new key."""
+    app, actor = request.app, request[PRINCIPAL].address
     store.take_gateway(app[DATABASE], site.site_id, gateway_id)
     _audit(request, "site.take_gateway", site, gateway=gateway_id)
     for lock in _locks(app, site):
-        raise_epoch(app, lock, request[PRINCIPAL].address)
+        raise_epoch(app, lock, actor)
+        start_rekey(app, lock, "gateway_removed", actor)
 
 
 def _own(request: web.Request) -> Site:

@@ -236,6 +236,15 @@ def revoke(db: Database, grant_id: str, now: int) -> bool:
     )
 
 
+def end_device(db: Database, device_id: str, now: int) -> None:
+    """Revoke every grant of a lock that somebody else has registered."""
+    db.execute(
+        "UPDATE access_grant SET revoked = ?, rev = rev + 1"
+        " WHERE device_id = ? AND revoked IS NULL",
+        (now, device_id),
+    )
+
+
 def _grants(db: Database, condition: str, parameters: tuple[Any, ...]) -> list[Grant]:
     rows = db.all(
         f"SELECT {_COLUMNS} FROM access_grant WHERE {condition}",  # noqa: S608 - of this module

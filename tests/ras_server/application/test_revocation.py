@@ -142,3 +142,48 @@ async def test_gateways_drop_tickets(owner: Client, ben: Client, home: Gateway, 
 
     assert envelope["body"]["op"] == "revoked"
     assert envelope["body"]["uid"] == uid
+
+
+async def reset(owner: Client, door: Door, clock: MovableClock) -> None:
+    """Let the owner ask for the removal, and somebody reset the lock by hand before it comes."""
+    await owner.post(f"/v1/devices/{door.device_id}/remove", {"mode": "wipe"})
+    door.lock.press_button(10)
+    door.lock.press_button(1)
+    clock.move(61)
+
+
+async def test_lock_of_a_new_owner(
+    owner: Client, ben: Client, client: Client, home: Gateway, door: Door, *, clock: MovableClock
+) -> None:
+    """Who registers a lock that was reset has none of the people of the owner before."""
+    await let_in(owner, door, "member")
+    await deliver(home, door)
+    await reset(owner, door, clock)
+    carl = await client.another().enter("carl@example.org")
+    theirs = Gateway(await carl.gateway())
+
+    registered = await theirs.register(door)
+
+    assert registered.data["result"]["code"] == 0, registered
+    await theirs.see(door)
+    async with online(theirs, door):
+        assert (await operate(carl, door, unlock(clock))).http == 200
+        assert (await operate(ben, door, unlock(clock))).code in {2001, 3003}
+        assert (await operate(owner, door, unlock(clock))).code == 2001
+
+
+async def test_lock_that_was_reset(
+    owner: Client, ben: Client, home: Gateway, door: Door, clock: MovableClock
+) -> None:
+    """An owner who registers his lock again keeps its people: their rows are written again."""
+    await let_in(owner, door, "member")
+    await deliver(home, door)
+    door.lock.press_button(10)
+    door.lock.press_button(1)
+    clock.move(61)
+
+    registered = await home.register(door)
+
+    assert registered.data["result"]["code"] == 0, registered
+    async with online(home, door):
+        assert (await operate(ben, door, unlock(clock))).http == 200

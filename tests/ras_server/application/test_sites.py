@@ -284,6 +284,9 @@ async def test_gateway_of_a_member(
     assert (uploaded.http, operated.http) == (200, 200)
     assert (await owner.get(site)).data["gateways"] == []
     assert (await upload(theirs, door, record(2))).code == 3003
+    entries = [item["entry"] for item in (await owner.get("/v1/audit")).data["items"]]
+    reasons = [each["detail"]["reason"] for each in entries if each["action"] == "key.rekey"]
+    assert reasons == ["gateway_removed"]
 
 
 @pytest.mark.parametrize(
