@@ -10,7 +10,7 @@ from random import Random
 import pytest
 
 from igrs_codec.bsld.packet import Kind, error_packet, parse_header
-from ras_server.application.agenda import Purpose, pending_key
+from ras_server.application.agenda import Purpose, next_plan, pending_key
 from ras_server.application.ownership import State
 from ras_server.errors import RasError
 from reference_devices.flash import PowerCutError
@@ -79,10 +79,17 @@ class Schedule:
             database.after_commit_too = self.random.random() < 0.5
 
     def _want(self) -> None:
-        """Ask for a re-key, or for the end of all tickets."""
+        """Ask for a re-key, the end of all tickets, a configuration, the end of a code, a time."""
+        chance = self.random.random()
         try:
-            if self.random.random() < 0.3:
+            if chance < 0.2:
                 self.world.want_revocation()
+            elif chance < 0.3:
+                self.world.want_config(self.random.randint(0, 3600))
+            elif chance < 0.4:
+                self.world.want_cancelled_code(self.random.randint(1, 3))
+            elif chance < 0.5:
+                self.world.want_time()
             else:
                 self.world.want_rekey(self.random.choice(["schedule", "schedule", "compromise"]))
         except CrashError:
@@ -128,10 +135,14 @@ class Schedule:
                 and not device.rekey
                 and not device.code_key_due
                 and device.epoch_wanted == device.epoch
+                and not device.clock_due
                 and pending_key(world.lock.record) is None
+                and all(each.synced for each in world.lock.record.config)
+                and next_plan(world.lock.record) is None
                 and world.generation == world.lock_generation
+                and world.attempt(world.unlock)
             ):
-                return world.attempt(world.unlock)
+                return True
         return False
 
 

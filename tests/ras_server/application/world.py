@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Any, Final
 
+from igrs_codec.bsld.admin_values import Parameter
 from igrs_codec.bsld.frame import ALL_RIGHTS
 from igrs_codec.bsld.packet import Hello
 from ras_server.application.agenda import Purpose, current_key
@@ -29,6 +30,7 @@ from ras_server.application.registration import Claim, register, remove
 from ras_server.application.relay import Deed, relay
 from ras_server.errors import Code, RasError
 from ras_server.store.db import Database
+from ras_server.store.devices import ConfigValue, KeypadCode
 from ras_server.vault import Vault
 from reference_devices.flash import PowerCutError
 from tests.ras_server.application.parts import Door
@@ -254,6 +256,36 @@ class World:
         lock = self.lock
         device = replace(lock.device, epoch_wanted=lock.device.epoch + 1)
         self.locks.save(lock, replace(lock.record, device=device))
+
+    def want_config(self, seconds: int) -> None:
+        """Let another auto-relock time be due."""
+        lock = self.lock
+        value = ConfigValue(device_id=lock.id, parameter=Parameter.AUTO_RELOCK, wanted=seconds)
+        self.locks.save(lock, replace(lock.record, config=(value,)))
+
+    def want_cancelled_code(self, number: int) -> None:
+        """Let the end of a one-time code be due."""
+        lock = self.lock
+        code = KeypadCode(
+            code_id=f"c-{number}-{lock.device.code_key}",
+            device_id=lock.id,
+            code_class=0,
+            code_index=0,
+            start=number,
+            code_key=lock.device.code_key,
+            format=0,
+            name="",
+            uid=None,
+            created=0,
+            cancelled=1,
+        )
+        others = (each for each in lock.record.codes if each.code_id != code.code_id)
+        self.locks.save(lock, replace(lock.record, codes=(*others, code)))
+
+    def want_time(self) -> None:
+        """Let a time frame be due."""
+        lock = self.lock
+        self.locks.save(lock, replace(lock.record, device=replace(lock.device, clock_due=1)))
 
     def want_removal(self) -> None:
         """Let the removal be due."""
