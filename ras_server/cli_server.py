@@ -1,4 +1,4 @@
-"""The commands that keep a server safe: backup, restore; and the completion of the shell."""
+"""The commands about a server as a whole: health, backup, restore; completion of the shell."""
 
 import argparse
 import asyncio
@@ -18,6 +18,7 @@ _VARIABLE: Final = "RAS_PASSPHRASE"
 
 def add(commands: Group) -> None:
     """Add the commands."""
+    command(commands, "health", _health, "Say whether the running server can do its work.")
     backup = command(commands, "backup", _backup, "Write an archive of a server, which may run.")
     backup.add_argument("file", type=Path, help="the new file")
     restore = command(
@@ -32,6 +33,14 @@ def add(commands: Group) -> None:
         )
     completion = command(commands, "completion", _completion, "Print the completion of a shell.")
     completion.add_argument("shell", choices=["bash", "zsh"])
+
+
+def _health(asked: Arguments) -> int:
+    """Ask the server."""
+    from .control import readiness  # noqa: PLC0415 - see commands.call
+
+    print(asyncio.run(readiness(Settings.load(asked.folder))))
+    return 0
 
 
 def _passphrase(asked: Arguments, *, twice: bool) -> str:

@@ -41,6 +41,21 @@ async def download(settings: Settings, path: str, write: Callable[[bytes], objec
             write(piece)
 
 
+async def readiness(settings: Settings) -> str:
+    """Return the message of a running server that can do its work; else raise CommandError."""
+    try:
+        async with (
+            _connected(settings) as session,
+            session.get("http://localhost/readyz") as response,
+        ):
+            answer = await response.json()
+    except aiohttp.ClientError:
+        raise CommandError(f"no server runs in {settings.folder}") from None
+    if answer["status"]:
+        raise CommandError(f"{answer['msg']} ({answer['code']})")
+    return str(answer["msg"])
+
+
 @asynccontextmanager
 async def _session(settings: Settings) -> AsyncIterator[aiohttp.ClientSession]:
     """Connect to the running server, or to one that runs only inside the context."""

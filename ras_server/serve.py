@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 import fcntl
 from ipaddress import ip_address
 import os
 import signal
+import socket
 import sys
 from typing import Final
 
@@ -80,11 +81,13 @@ async def serve(settings: Settings) -> int:
                 f"{settings.host}:{settings.port} cannot be used: {err.strerror}"
             ) from None
         _say_ready(runner, "http" if tls is None else "https")
+        _tell_manager("READY=1")
         if ip_address(settings.host).is_loopback or not settings.announce:
             await stop.wait()
         else:
             async with announced(settings, runner.app[SERVER_ID]):
                 await stop.wait()
+        _tell_manager("STOPPING=1")
         return 0 if database.failure is None else 1
 
 
@@ -94,3 +97,13 @@ def _say_ready(runner: web.AppRunner, scheme: str) -> None:
     url = str(URL.build(scheme=scheme, host=host, port=port))
     sys.stdout.write(orjson.dumps({"ready": True, "url": url}).decode() + "\n")
     sys.stdout.flush()
+
+
+def _tell_manager(state: str) -> None:
+    """Tell the service manager that started this process, if one did (as sd_notify does)."""
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    if not address:
+        return
+    with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.connect("\0" + address[1:] if address.startswith("@") else address)
+        manager.send(state.encode())
