@@ -13,6 +13,9 @@ from .igrs_codec.bsld.frame import Method
 _SPOKEN: Final = frozenset({"google_assistant_command"})
 _AUTOMATED: Final = frozenset({"automation_triggered", "script_started"})
 
+# Home Assistant remembers the first event of a context only where somebody listens to it.
+CAUSES: Final = _SPOKEN | _AUTOMATED
+
 
 class How(StrEnum):
     """The way to the bolt: what asked from afar, or what was used at the door."""

@@ -13,11 +13,12 @@ from typing import Any, Final
 
 from homeassistant.components import bluetooth
 from homeassistant.config_entries import ConfigEntry, ConfigSubentry
-from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
+from homeassistant.core import CALLBACK_TYPE, Event, HomeAssistant, callback
 from homeassistant.helpers.event import async_track_time_interval
 
 from .access import denied_at_ras
 from .answers import Json, PushReady
+from .asker import CAUSES
 from .const import (
     CONF_PERSON,
     CONF_SERVER_ID,
@@ -84,6 +85,8 @@ class Gateway:
     def async_start(self) -> None:
         """Begin with the locks of the entry and the connection to the RAS."""
         self._entry.async_on_unload(async_track_time_interval(self._hass, self._tick, TICK))
+        for cause in CAUSES:
+            self._entry.async_on_unload(self._hass.bus.async_listen(cause, _remember))
         self._background(self._async_push(), "push")
         self._background(self._async_tell(), "sightings")
         self.async_follow_subentries()
@@ -356,3 +359,8 @@ class Gateway:
         """Keep what a registration brought, before its lock is added."""
         self.memory.keep(device_id, tickets, k_adv)
         await self.memory.async_save()
+
+
+@callback
+def _remember(_: Event) -> None:
+    """Have the context remember the event that it came with."""
