@@ -47,7 +47,7 @@ ROOMS: Final = {
         frozenset(
             {
                 *("aiohttp", "argon2", "cryptography", "igrs_codec", "jinja2", "orjson"),
-                *("probatio", "ras_server", "scramp", "segno"),
+                *("probatio", "prometheus_client", "ras_server", "scramp", "segno"),
                 *("uvloop", "yarl", "zeroconf"),
             }
         ),
