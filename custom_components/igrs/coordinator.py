@@ -10,7 +10,6 @@ from datetime import datetime
 import time
 from typing import TYPE_CHECKING, Any, Final, override
 
-from homeassistant.components import bluetooth
 from homeassistant.config_entries import ConfigSubentry
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr
@@ -130,7 +129,6 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
         self._work = Work(hass, entry, self.device_id, subentry.title)
         self._shown: Shown | None = None
         self._stop_gone: CALLBACK_TYPE | None = None
-        self._unowned = False
         self._renewed_at = 0.0
         # Under way from here or waiting, in the order of their turns.
         self._asked: list[tuple[Operation, Asker]] = []
@@ -263,10 +261,6 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
             self._accepted()
             if changed:
                 self._gateway.async_tell()
-        elif verdict is Verdict.UNOWNED and not self._unowned:
-            # Reset by hand: whoever wants it back registers it anew.
-            bluetooth.async_rediscover_address(self.hass, self.address)
-        self._unowned = verdict is Verdict.UNOWNED
         self._attend()
 
     @callback

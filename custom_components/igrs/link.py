@@ -130,13 +130,15 @@ class Link:
 
 
 def is_full(hass: HomeAssistant, address: str) -> bool:
-    """Return whether every scanner that hears the lock has all its connections taken."""
-    slots = [
-        allocations.free
-        for found in bluetooth.async_scanner_devices_by_address(hass, address, connectable=True)
-        if (allocations := found.scanner.get_allocations()) is not None and allocations.slots
-    ]
-    return bool(slots) and not any(slots)
+    """Return whether every scanner that hears the lock has all its connections taken.
+
+    One that does not tell counts as free.
+    """
+    found = bluetooth.async_scanner_devices_by_address(hass, address, connectable=True)
+    allocations = [device.scanner.get_allocations() for device in found]
+    return bool(allocations) and all(
+        slots is not None and slots.slots and not slots.free for slots in allocations
+    )
 
 
 def _unreachable(hass: HomeAssistant, address: str, err: Exception) -> LockError:

@@ -4,6 +4,7 @@ import os
 import time
 
 from homeassistant.const import STATE_UNAVAILABLE
+from homeassistant.exceptions import HomeAssistantError
 import pytest
 
 from custom_components.igrs.answers import PushReady
@@ -95,11 +96,12 @@ async def test_clock_in_doubt(home: Home) -> None:
 
 
 async def test_reset_by_hand(home: Home) -> None:
-    """A lock that was reset at the door is offered anew, and its state is not touched."""
+    """Adverts of a lock without owner do not touch the state; an operation says what to do."""
     home.lock.press_button(11)
-    await until(lambda: home.coordinator._unowned)
 
-    assert home.state().state == "locked"
+    with pytest.raises(HomeAssistantError, match="register it again"):
+        await home.call("unlock")
+    assert home.lock.state.bolt is Bolt.LOCKED
 
 
 async def test_new_generation(home: Home) -> None:

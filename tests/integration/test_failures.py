@@ -3,11 +3,16 @@
 from dataclasses import replace
 from typing import Any
 
+from habluetooth import BaseHaRemoteScanner, HaBluetoothConnector
+from homeassistant.components import bluetooth
 from homeassistant.exceptions import HomeAssistantError
 import pytest
 
+from custom_components.igrs.link import is_full
+from igrs_codec.bsld.advert import SERVICE_UUID
 from igrs_codec.bsld.frame import Bolt
-from tests.integration.home import Home, until
+from tests.integration.home import ADDRESS, Home, until
+from tests.integration.radio import RSSI, BumbleClient
 
 
 async def test_connection_is_tried_twice(home: Home) -> None:
@@ -35,6 +40,30 @@ async def test_no_slot(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
 
     with pytest.raises(HomeAssistantError, match="free connection"):
         await home.call("unlock")
+
+
+async def test_slots_that_nobody_tells(home: Home) -> None:
+    """An adapter that does not tell its connections is not taken for a full one."""
+    source = "00:00:00:00:00:BB"
+    connector = HaBluetoothConnector(BumbleClient, source, lambda: True)
+    silent = BaseHaRemoteScanner(source, source, connector, connectable=True)
+    unregister = bluetooth.async_register_scanner(home.hass, silent)
+    home.radio.faults.taken = 3
+    assert is_full(home.hass, ADDRESS)
+
+    silent._async_on_advertisement(
+        ADDRESS,
+        RSSI,
+        None,
+        [],
+        {SERVICE_UUID: home.lock.service_data()},
+        {},
+        None,
+        {},
+        bluetooth.MONOTONIC_TIME(),
+    )
+    assert not is_full(home.hass, ADDRESS)
+    unregister()
 
 
 async def test_no_answer(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
