@@ -6,7 +6,7 @@ import time
 
 from aiohttp import web
 
-from . import account, application, console, housekeeping, message, metrics, rewrap, watch
+from . import account, application, console, housekeeping, message, metrics, openapi, rewrap, watch
 from .application import checkpoints
 from .application.audit import AUDIT, AuditLog
 from .door import REQUEST_TIMEOUT, door, tell_nothing
@@ -53,6 +53,7 @@ def create_app(
     app[LIMITER] = Limiter()
     app[WATCH] = Watch(REQUEST_TIMEOUT)
     app.add_routes(ROUTES)
+    app.add_routes(openapi.OWN_ROUTES)
     if settings.console:
         app.add_routes(console.ROUTES)
     app.on_shutdown.append(message.close_sockets)

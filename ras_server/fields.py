@@ -5,9 +5,28 @@ import binascii
 from collections.abc import Callable
 from ipaddress import ip_address
 import re
-from typing import Final
+from typing import Any, Final
 
 import probatio
+
+type Validator = Callable[[Any], Any]
+
+JSON_SCHEMAS: Final[dict[Validator, dict[str, Any]]] = {}
+"""What a validator accepts, as JSON Schema, for the description of the interface."""
+
+_NO_CONTROL: Final = r"^[^\u0000-\u001f\u007f]*$"
+_BASE64: Final = r"^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"
+
+
+def described[V: Validator](**schema: Any) -> Callable[[V], V]:
+    """Say as JSON Schema what a validator accepts."""
+
+    def register(validate: V) -> V:
+        JSON_SCHEMAS[validate] = schema
+        return validate
+
+    return register
+
 
 _DEVICE_ID: Final = re.compile(r"[0-9A-Fa-f]{2}(?:[:-]?[0-9A-Fa-f]{2}){5}")
 
@@ -15,6 +34,7 @@ _DEVICE_ID: Final = re.compile(r"[0-9A-Fa-f]{2}(?:[:-]?[0-9A-Fa-f]{2}){5}")
 def text(maximum: int, minimum: int = 1) -> Callable[[object], str]:
     """Accept a string of so many characters."""
 
+    @described(type="string", minLength=minimum, maxLength=maximum, pattern=_NO_CONTROL)
     def validate(value: object) -> str:
         if not isinstance(value, str):
             raise probatio.Invalid("expected a string")
@@ -28,6 +48,7 @@ def text(maximum: int, minimum: int = 1) -> Callable[[object], str]:
 def integer(minimum: int, maximum: int) -> Callable[[object], int]:
     """Accept an integer in a range; a boolean is none."""
 
+    @described(type="integer", minimum=minimum, maximum=maximum)
     def validate(value: object) -> int:
         if not isinstance(value, int) or isinstance(value, bool):
             raise probatio.Invalid("expected an integer")
@@ -41,6 +62,13 @@ def integer(minimum: int, maximum: int) -> Callable[[object], int]:
 def base64(minimum: int, maximum: int) -> Callable[[object], bytes]:
     """Accept base64 of so many bytes, and return the bytes."""
 
+    @described(
+        type="string",
+        contentEncoding="base64",
+        pattern=_BASE64,
+        minLength=-(-minimum // 3) * 4,
+        maxLength=-(-maximum // 3) * 4,
+    )
     def validate(value: object) -> bytes:
         if not isinstance(value, str):
             raise probatio.Invalid("expected base64")
@@ -58,6 +86,7 @@ def base64(minimum: int, maximum: int) -> Callable[[object], bytes]:
 def hexadecimal(minimum: int, maximum: int) -> Callable[[object], bytes]:
     """Accept hexadecimal digits of so many bytes, and return the bytes."""
 
+    @described(type="string", pattern=f"^(?:[0-9A-Fa-f]{{2}}){{{minimum},{maximum}}}$")
     def validate(value: object) -> bytes:
         if not isinstance(value, str) or re.fullmatch(r"(?:[0-9A-Fa-f]{2})*", value) is None:
             raise probatio.Invalid("expected hexadecimal digits")
@@ -71,6 +100,7 @@ def hexadecimal(minimum: int, maximum: int) -> Callable[[object], bytes]:
 def pattern(expression: re.Pattern[str], expected: str) -> Callable[[object], str]:
     """Accept a string that is as a whole of this form."""
 
+    @described(type="string", pattern=f"^(?:{expression.pattern})$", description=expected)
     def validate(value: object) -> str:
         if not isinstance(value, str) or expression.fullmatch(value) is None:
             raise probatio.Invalid(f"expected {expected}")
@@ -79,6 +109,7 @@ def pattern(expression: re.Pattern[str], expected: str) -> Callable[[object], st
     return validate
 
 
+@described(type="string", pattern=f"^{_DEVICE_ID.pattern}$")
 def device_id(value: object) -> str:
     """Accept a device id with or without separators, and return its 12 upper-case characters."""
     if not isinstance(value, str) or _DEVICE_ID.fullmatch(value) is None:
