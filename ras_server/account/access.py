@@ -57,4 +57,5 @@ def _caller(request: web.Request, at: int) -> Principal | None:
             return request.app[SESSIONS].principal(token, at)
         case "guest":
             return request.app[GUESTS](request, token)
-    return None
+        case _:
+            return None
