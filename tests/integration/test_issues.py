@@ -1,0 +1,122 @@
+"""What has to be looked after is shown under Repairs, and goes when it is over."""
+
+from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.helpers import issue_registry as ir
+import pytest
+
+from custom_components.igrs import gateway as gateway_module
+from custom_components.igrs.issues import Trouble
+from custom_components.igrs.ras_errors import RasSchemaError
+from custom_components.igrs.repairs import async_create_fix_flow
+from tests.integration.home import DEVICE_ID, Home, later, until
+
+
+def raised(home: Home) -> set[str]:
+    """Return the kinds of trouble that are shown."""
+    issues = ir.async_get(home.hass).issues.values()
+    return {issue.translation_key or "" for issue in issues if issue.domain == "igrs"}
+
+
+async def seen(home: Home, trouble: Trouble, about: str = "") -> None:
+    """Say that the trouble was looked at."""
+    data = {"entry_id": home.entry.entry_id, "trouble": trouble.value, "about": about}
+    flow = await async_create_fix_flow(home.hass, "", dict(data))
+    flow.hass, flow.handler, flow.issue_id = home.hass, "igrs", ""
+    form = await flow.async_step_init()
+    assert form["type"] is FlowResultType.FORM
+    assert (await flow.async_step_confirm({}))["type"] is FlowResultType.CREATE_ENTRY
+
+
+async def test_clock_drift(home: Home) -> None:
+    """Clocks that differ by more than a minute are told, until they agree."""
+    home.ras.clock.ahead = 90
+    later(home, 31)
+    await until(lambda: (home.gateway.ras.ahead or 0) > 60)
+    later(home, 62)
+    assert raised(home) == {Trouble.CLOCK_DRIFT}
+
+    home.ras.clock.ahead = 0
+    later(home, 93)
+    await until(lambda: (home.gateway.ras.ahead or 0) < 60)
+    later(home, 124)
+    assert raised(home) == set()
+
+
+@pytest.mark.parametrize(
+    ("too_old", "trouble"),
+    [
+        pytest.param(True, Trouble.SERVER_TOO_OLD, id="too old"),
+        pytest.param(False, Trouble.SERVER_TOO_NEW, id="too new"),
+    ],
+)
+async def test_other_version(
+    home: Home, monkeypatch: pytest.MonkeyPatch, *, too_old: bool, trouble: Trouble
+) -> None:
+    """A server of another version is told, and tried again until it fits."""
+    monkeypatch.setattr(gateway_module, "UPDATE_PAUSE", 0.2)
+    error: list[RasSchemaError] = [RasSchemaError(too_old=too_old)]
+
+    def check(_: object) -> None:
+        if error:
+            raise error[0]
+
+    monkeypatch.setattr("custom_components.igrs.push.check_schema", check)
+    await home.switch.stop()
+    await home.switch.start()
+    await until(lambda: raised(home) == {trouble}, 10)
+
+    error.clear()
+    await until(lambda: home.gateway.online, 10)
+    assert raised(home) == set()
+
+
+async def test_lock_unreachable(home: Home) -> None:
+    """A lock that missed two changes of its keys is told, until it was reached."""
+    home.coordinator.supply.rotations_missed = 2
+    later(home, 31)
+    assert raised(home) == {Trouble.LOCK_UNREACHABLE}
+
+    home.coordinator.supply.rotations_missed = 0
+    later(home, 62)
+    assert raised(home) == set()
+
+
+async def test_audit_gap(home: Home) -> None:
+    """An audit that does not go on from where it was is told, until somebody has looked."""
+    await until(lambda: home.gateway.memory.audit_head is not None)
+    head = home.gateway.memory.audit_head
+    assert head is not None
+    home.gateway.memory.audit_head = (head[0], "00" * 32)
+
+    await home.gateway._async_witness((head[0] + 1, "11" * 32))
+    assert raised(home) == {Trouble.AUDIT_GAP}
+
+    await seen(home, Trouble.AUDIT_GAP)
+    assert raised(home) == set()
+    await home.gateway._async_witness(head)
+    assert home.gateway.memory.audit_head == head
+    assert raised(home) == set()
+
+
+async def test_audit_goes_on(home: Home) -> None:
+    """An audit that goes on from where it was is no trouble."""
+    await until(lambda: home.gateway.memory.audit_head is not None)
+    await home.call("unlock")
+    newest = (await home.ras.person.get("/v1/audit/head")).data
+
+    await home.gateway._async_witness((newest["n"], newest["hash"]))
+
+    assert raised(home) == set()
+    assert home.gateway.memory.audit_head == (newest["n"], newest["hash"])
+
+
+async def test_log_gap(home: Home) -> None:
+    """Records that neither server nor lock have are told, until somebody has taken note."""
+    home.coordinator.memory.gap = (3, 5)
+    later(home, 31)
+    assert raised(home) == {Trouble.LOG_GAP}
+
+    await seen(home, Trouble.LOG_GAP, DEVICE_ID)
+    assert raised(home) == set()
+    later(home, 62)
+    assert raised(home) == set()
