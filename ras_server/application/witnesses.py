@@ -22,7 +22,7 @@ from ..store.audit import AuditRow
 from ..store.records import LockRecord
 from ..web import answer
 
-_KEPT: Final = 90 * 86400
+_KEPT: Final = 30 * 86400
 """Seconds after an answer in which the record of it is expected."""
 
 EVENT_OF: Final = {"lock": Event.LOCK, "unlock": Event.UNLOCK, "open": Event.OPEN}
@@ -47,21 +47,20 @@ class Verdict(StrEnum):
 def operation_of(app: web.Application, device: str, record: LockRecord) -> str | None:
     """Return the operation that a record of a lock tells of, if there is one.
 
-    It is the one whose answer named this record as the newest, if person and event are the same.
+    It is the first one whose answer named this record as the newest, if person and event are the
+    same; who asked the lock later was told of it too.
     """
     database = app[DATABASE]
-    since = record.stored - _KEPT
-    found = store.answer_with(database, device, record.number % 0x10000, since)
-    if found is None:
-        return None
-    told = orjson.loads(found.entry)["detail"]
-    operation = told.get("operation")
-    if operation is None or told.get("uid", record.uid) != record.uid:
-        return None
-    rows = store.of_operation(database, operation)
-    if EVENT_OF.get(_join(rows)["command"] or "") != record.event:
-        return None
-    return str(operation)
+    number, since = record.number % 0x10000, record.stored - _KEPT
+    for row in store.answers_with(database, device, number, since):
+        told = orjson.loads(row.entry)["detail"]
+        operation = told.get("operation")
+        if operation is None or told.get("uid", record.uid) != record.uid:
+            continue
+        command = _join(store.of_operation(database, operation))["command"]
+        if EVENT_OF.get(command or "") == record.event:
+            return str(operation)
+    return None
 
 
 def asker_of(app: web.Application, operation: str) -> tuple[str | None, str | None]:

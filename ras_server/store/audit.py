@@ -106,15 +106,15 @@ def of_operation(db: Database, operation: str, limit: int = 1000) -> list[AuditR
     return [AuditRow(*row) for row in rows]
 
 
-def answer_with(db: Database, device: str, event: int, since: int) -> AuditRow | None:
-    """Return the newest answer of a device, since a time, that told this event counter."""
-    row = db.one(
+def answers_with(db: Database, device: str, event: int, since: int) -> list[AuditRow]:
+    """Return the answers of a device, since a time, that told this event counter, in order."""
+    rows = db.all(
         "SELECT n, entry, hash FROM audit WHERE entry ->> 'action' = 'lock.answer'"
         " AND entry ->> 'object' = ?1 AND entry ->> '$.detail.event' = ?2"
-        " AND entry ->> 'ts' >= ?3 ORDER BY n DESC LIMIT 1",
+        " AND entry ->> 'ts' >= ?3 ORDER BY n LIMIT 100",
         (device, event, since),
     )
-    return None if row is None else AuditRow(*row)
+    return [AuditRow(*row) for row in rows]
 
 
 def chunks(db: Database, start: int, end: int | None) -> Iterator[list[AuditRow]]:

@@ -10,8 +10,10 @@ from ras_server.application.witnesses import joined
 from ras_server.keys import DATABASE
 from ras_server.store import audit as store
 from tests.ras_server.application.parts import Door, Gateway
+from tests.ras_server.application.test_operations import grant, online, operate, unlock
 from tests.ras_server.application.test_records import record, upload
 from tests.ras_server.client import Client
+from tests.ras_server.conftest import MovableClock
 
 OPERATION = "o-0123456789abcdef"
 
@@ -137,3 +139,39 @@ async def test_who_sees_it(said: Said, owner: Client, client: Client) -> None:
     assert shown.data["command"] == "unlock"
     assert shown.data["decision"]["actor"] == "user:u-anna"
     assert (hidden.http, hidden.code) == (404, 4005)
+
+
+async def test_real_operation(
+    owner: Client, home: Gateway, door: Door, clock: MovableClock
+) -> None:
+    """Server, gateway and a real lock witness an unlock; the lock's record completes it."""
+    async with online(home, door):
+        done = await operate(owner, door, unlock(clock))
+    path = f"/v1/operations/{done.data['operation_id']}/witnesses"
+    before = (await owner.get(path)).data
+    read = await home.open(door, "exchange", {"do": [{"cmd": "log", "from": 0}]})
+    await upload(home, door, *read.data["result"]["records"])
+    after = (await owner.get(path)).data
+
+    assert before["verdict"] == "open"
+    assert before["decision"]["actor"] == f"user:{owner.user_id}"
+    assert [each["gateway"] for each in before["receipts"]] == [home.id]
+    assert (before["answer"]["gateway"], before["answer"]["result"]) == (home.id, 0)
+    assert after["verdict"] == "complete"
+    assert after["record"]["event"] == 1
+
+
+async def test_refused_operation(
+    owner: Client, client: Client, home: Gateway, door: Door, clock: MovableClock
+) -> None:
+    """A refusal is witnessed by the server alone, and nothing came to the lock."""
+    guest = await client.another().enter("guest@example.org")
+    await grant(owner, door, "guest@example.org", rights=["lock"])
+    async with online(home, door):
+        refused = await operate(guest, door, unlock(clock))
+    audit = (await owner.get("/v1/audit?before=9007199254740991")).data["items"]
+    entry = next(each["entry"] for each in audit if each["entry"]["action"] == "access.unlock")
+    told = await owner.get(f"/v1/operations/{entry['detail']['operation']}/witnesses")
+
+    assert refused.code == entry["result"] == 3001
+    assert (told.data["verdict"], told.data["receipts"]) == ("refused", [])
