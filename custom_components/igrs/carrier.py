@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 import os
 import time
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple
 
 from homeassistant.core import HomeAssistant
 
@@ -39,6 +39,7 @@ from .igrs_codec.driver import (
     TicketTrouble,
 )
 from .link import explained, is_full
+from .observer import Observer
 from .ras import GatewayClient
 from .ras_errors import RasError, RasRefusedError
 from .storage import LockMemory
@@ -73,31 +74,6 @@ class Done(NamedTuple):
 
     number: int
     credential: str
-
-
-class Observer(Protocol):
-    """Who wants to know what the lock says."""
-
-    def state_answered(self) -> None:
-        """Show the tracker's state: it may have changed."""
-
-    def clock_agreed(self) -> None:
-        """Believe the own clock: the lock's agrees with it."""
-
-    def clock_wrong(self) -> None:
-        """Have the lock's clock set: it is off by more than 30 s."""
-
-    def log_grew(self) -> None:
-        """Read the log: there is a new record."""
-
-    def keep(self, tickets: Tickets, person: str | None) -> None:
-        """Keep what the RAS handed out for a person, or for the household."""
-
-    def delivered(self, notifications: tuple[bytes, ...]) -> None:
-        """Tell the RAS what the lock answered to a queued frame."""
-
-    def make_room(self) -> Awaitable[None]:
-        """Hang up where a connection is only kept for later."""
 
 
 class Carrier:
