@@ -66,17 +66,17 @@ async def test_time_zone(anna: Reader) -> None:
 
 async def test_audit(anna: Reader, owner: Client) -> None:
     """Every visitor reads in the audit what he did himself, the newest first, page by page."""
-    for number in range(201):
+    for number in range(199):
         made = {"name": f"Phone {number}", "kind": "phone", "version": "1"}
         assert (await owner.post("/v1/gateways", made)).http == 201
 
     shown = await anna.get("/console/audit")
-    assert shown.text.index("Phone 200") < shown.text.index("Phone 199")
+    assert shown.text.index("Phone 198") < shown.text.index("Phone 197")
     assert "Account made" not in shown.text
     earlier = await anna.get(f"/console/audit?before={shown.markup.split('?before=')[1][:1]}")
 
     assert "Account made" in earlier.text
-    assert earlier.text.count("Gateway added") == 1
+    assert "Gateway added" not in earlier.text
     assert (await anna.get("/console/audit?before=x")).http == 400
 
 
