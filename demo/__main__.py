@@ -19,6 +19,7 @@ from .home import (
     HASS_PORT,
     LOCKS,
     PASSWORD,
+    RAS_URL,
     STATE,
     USER,
     forget,
@@ -50,7 +51,9 @@ async def stay(folder: Path) -> None:
         print(f"Ready after {time.monotonic() - started:.0f} s.\n")
         print(f"  Home Assistant  http://127.0.0.1:{HASS_PORT}/{PATH}")
         print(f"                  user {USER}, password {PASSWORD}")
-        print(f"  Account         {ACCOUNT}, password {ACCOUNT_PASSWORD}")
+        print(f"  Web console     {RAS_URL}/")
+        print(f"                  account {ACCOUNT}, password {ACCOUNT_PASSWORD}")
+        print(f"                  codes arrive in {folder / 'ras/codes.jsonl'}")
         print("\nAt a door:")
         for door in running.doors:
             act = f".venv/bin/bsld act --folder {folder / 'locks'} {door.device_id}"
