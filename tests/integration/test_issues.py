@@ -7,7 +7,7 @@ import pytest
 from custom_components.igrs import gateway as gateway_module
 from custom_components.igrs.issues import Trouble
 from custom_components.igrs.ras_errors import RasSchemaError
-from custom_components.igrs.repairs import async_create_fix_flow
+from custom_components.igrs.repairs import Seen, async_create_fix_flow
 from tests.integration.home import DEVICE_ID, Home, later, until
 
 
@@ -21,6 +21,7 @@ async def seen(home: Home, trouble: Trouble, about: str = "") -> None:
     """Say that the trouble was looked at."""
     data = {"entry_id": home.entry.entry_id, "trouble": trouble.value, "about": about}
     flow = await async_create_fix_flow(home.hass, "", dict(data))
+    assert isinstance(flow, Seen)
     flow.hass, flow.handler, flow.issue_id = home.hass, "igrs", ""
     form = await flow.async_step_init()
     assert form["type"] is FlowResultType.FORM

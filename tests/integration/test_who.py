@@ -3,7 +3,6 @@
 import time
 from typing import Any
 
-from homeassistant.components.logbook.models import LogbookConfig
 from homeassistant.const import ATTR_ENTITY_ID, STATE_UNKNOWN
 from homeassistant.core import Context, Event, HomeAssistant, callback
 from homeassistant.helpers.chat_session import async_get_chat_session
@@ -162,7 +161,7 @@ async def test_logbook(home: Home) -> None:
         events.append(event)
 
     home.hass.bus.async_listen("igrs_access", hear)
-    described = LogbookConfig({}, None, None).external_events
+    described: dict[str, Any] = {}
     async_describe_events(
         home.hass,
         lambda domain, kind, describe: described.update({kind: (domain, describe)}),
