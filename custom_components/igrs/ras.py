@@ -179,7 +179,8 @@ class RasClient:
                 answer = await response.json(content_type=None)
             except ValueError:
                 raise RasUnreachableError from None
-        self.ahead = read(lambda answer: int(answer["ts"]) - time.time(), answer)
+        if isinstance(answer, dict) and isinstance(ts := answer.get("ts"), int):
+            self.ahead = ts - time.time()
         return read(_data, answer)
 
 
