@@ -37,6 +37,7 @@ def main() -> None:
     state = LockState(bolt=Bolt.LOCKED)
     service_data = advert.encode(k_adv, DEVICE, 1, state=state, battery=90, counter=1, time=NOW)
     admin_key = keys.admin_key(KEY, DEVICE, 1)
+    mint = ticket.Mint(KEY, DEVICE, 1)
     value = admin.raise_epoch(2)
 
     def fresh_cbc() -> bytes:
@@ -59,19 +60,7 @@ def main() -> None:
         ),
         "session keys": (lambda: keys.session_key(held.k_t, DEVICE, HELLO), None),
         "ticket": (
-            lambda: ticket.mint(
-                KEY,
-                DEVICE,
-                1,
-                tag=1,
-                uid=1,
-                tid=1,
-                rights=Right.LOCK,
-                ttl=0,
-                epoch=1,
-                time=NOW,
-                key=admin_key,
-            ),
+            lambda: mint.make(tag=1, uid=1, tid=1, rights=Right.LOCK, ttl=0, epoch=1, time=NOW),
             None,
         ),
         "advert, first bucket": (

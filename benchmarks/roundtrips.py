@@ -42,7 +42,7 @@ async def test_round_trips(home: Home, capsys: pytest.CaptureFixture[str]) -> No
         await home.call("lock")
 
     async def log() -> None:
-        await home.coordinator._async_learn()
+        await home.coordinator.learner.async_learn()
 
     async def outside() -> None:
         home.lock.turn_knob(Operation.UNLOCK)
