@@ -1,5 +1,6 @@
 """From a request to a lock, a person's standing at it, and the gateway he asks through."""
 
+from functools import lru_cache
 from typing import Final
 
 from aiohttp import web
@@ -36,10 +37,15 @@ def standings(app: web.Application, lock: Lock, user_id: str) -> tuple[Standing,
     if lock.device.state not in OWNED:
         return ()
     if lock.device.owner == user_id:
-        return (Standing(uid=lock.device.uid, rights=ALL_RIGHTS),)
+        return _of_owner(lock.device.uid)
     return tuple(
         standing_of(app, grant) for grant in grants.of_person(app[DATABASE], lock.id, user_id)
     )
+
+
+@lru_cache
+def _of_owner(uid: int) -> tuple[Standing, ...]:
+    return (Standing(uid=uid, rights=ALL_RIGHTS),)
 
 
 def standing_of(app: web.Application, grant: Grant) -> Standing:
