@@ -74,6 +74,7 @@ class HomeRadio:
         self.faults = Faults()
         self.clients: set[BumbleClient] = set()
         self.connecting = asyncio.Lock()
+        self.ending: asyncio.Future[None] | None = None
 
     @property
     def free(self) -> int:
@@ -140,6 +141,8 @@ class BumbleClient(BaseBleakClient):
             raise BleakError("connection refused")
         self.radio.traffic.connections += 1
         async with self.radio.connecting:
+            if self.radio.ending is not None:
+                await asyncio.shield(self.radio.ending)
             self._connection = await self._reach()
         self.radio.clients.add(self)
         self._connection.on(Connection.EVENT_DISCONNECTION, self._on_disconnection)
@@ -158,7 +161,9 @@ class BumbleClient(BaseBleakClient):
         try:
             await asyncio.wait([attempt], timeout=CONNECT_TIMEOUT)
         except asyncio.CancelledError:
-            await _give_up(device, attempt)
+            # Cancelled once more, it still ends; the next attempt waits for it.
+            self.radio.ending = asyncio.ensure_future(_give_up(device, attempt))
+            await asyncio.shield(self.radio.ending)
             raise
         if not attempt.done():
             await _give_up(device, attempt)
