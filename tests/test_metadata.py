@@ -24,11 +24,12 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 INTEGRATION: Final = ROOT / "custom_components/igrs"
 
 # Components that need no entry among the dependencies, as the validator has it.
-ALWAYS_THERE: Final = BASE_PLATFORMS | {"diagnostics", "homeassistant", "repairs"}
+ALWAYS_THERE: Final = BASE_PLATFORMS | {"diagnostics", "homeassistant", "logbook", "repairs"}
+"""What no core integration declares either."""
 
 # Split, because this file is looked at, too.
 PACKAGE_HOSTS: Final = ("pypi" + ".org", "python" + "hosted.org", "registry.npm" + "js.org")
-PLACES: Final = re.compile(r"/" + r"work\b|\.\./" + r"shared|/" + r"root/|/home/[a-z]")
+PLACES: Final = re.compile(r"/" + r"work\b|\.\./" + r"shared|/" + r"root/|(?<!\.demo)/home/[a-z]")
 
 SLUG: Final = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*")
 TRANSLATED: Final = {
