@@ -6,7 +6,7 @@ answer. The load comes from `wrk` if it is installed, else from a small client. 
 rates of the interleaved rounds, and the CPU time of the server per request, which no load client
 can distort.
 
-    python -m benchmarks.ticket [--rounds 5] [--seconds 3] [--connections 32]
+    python -m benchmarks.ticket [--rounds 5] [--seconds 3] [--connections 32] [--uvloop]
 """
 
 import argparse
@@ -27,6 +27,7 @@ import time
 from typing import Final, NamedTuple
 
 from aiohttp import ClientSession, web
+import uvloop
 
 from ras_server.app import create_app
 from ras_server.settings import Settings
@@ -74,8 +75,8 @@ async def _bare(_: web.Request) -> web.Response:
     return web.json_response({"status": 0, "code": 0, "msg": "ok"})
 
 
-def _serve(kind: str, folder: str, ready: Connection) -> None:
-    """Run a server in this process until it is ended."""
+def _serve(kind: str, folder: str, ready: Connection, *, fast: bool) -> None:
+    """Run a server in this process until it is ended, on uvloop if it shall be fast."""
     if kind == "bare":
         app = web.Application()
         app.router.add_post("/bare", _bare)
@@ -91,15 +92,17 @@ def _serve(kind: str, folder: str, ready: Connection) -> None:
         ready.send(runner.addresses[0][1])
         await asyncio.Event().wait()
 
-    asyncio.run(main())
+    (uvloop.run if fast else asyncio.run)(main())
 
 
 @contextmanager
-def running(kind: str, folder: Path) -> Iterator[tuple[int, int]]:
+def running(kind: str, folder: Path, *, fast: bool = False) -> Iterator[tuple[int, int]]:
     """Run a server; yield its process id and its port."""
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
-    process = context.Process(target=_serve, args=(kind, str(folder), there), daemon=True)
+    process = context.Process(
+        target=_serve, args=(kind, str(folder), there), kwargs={"fast": fast}, daemon=True
+    )
     process.start()
     try:
         yield process.pid or 0, here.recv()
@@ -237,12 +240,13 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=3)
     parser.add_argument("--connections", type=int, default=32)
+    parser.add_argument("--uvloop", action="store_true", help="the server, not the bare handler")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         settings = Settings(folder=folder)
         settings.master_key.write_text(secrets.token_hex(KEY_SIZE), encoding="ascii")
-        with running("ras", folder) as ras, running("bare", folder) as bare:
+        with running("ras", folder, fast=asked.uvloop) as ras, running("bare", folder) as bare:
             ticket, device = asyncio.run(prepare(folder, ras[1]))
             plain = http("/bare", "none", {"mid": mid()})
             targets = (
