@@ -6,6 +6,7 @@ the command is the server for a moment, without listening to the network.
 
 import argparse
 import asyncio
+from collections.abc import Callable
 import getpass
 import os
 from pathlib import Path
@@ -72,7 +73,17 @@ def _serve(asked: Arguments) -> int:
         key=asked.key,
     )
     logs.set_up(asked.log_level)
-    return asyncio.run(serve(settings))
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        return runner.run(serve(settings))
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+    """Return uvloop's event loop where it is installed (extra `fast`), else Python's own."""
+    try:
+        import uvloop  # noqa: PLC0415 - not everybody has it
+    except ImportError:
+        return asyncio.new_event_loop
+    return uvloop.new_event_loop
 
 
 def _user_list(asked: Arguments) -> int:
