@@ -9,6 +9,7 @@ from aiohttp import web
 from . import account, application, console, housekeeping, message, metrics, openapi, rewrap, watch
 from .application import checkpoints
 from .application.audit import AUDIT, AuditLog
+from .concurrency import CONCURRENCY, Concurrency
 from .door import REQUEST_TIMEOUT, door, tell_nothing
 from .idempotency import RUNNING
 from .keys import CLOCK, DATABASE, RANDOM, SERVER_ID, SETTINGS, VAULT, Clock, Random, new_id
@@ -51,6 +52,7 @@ def create_app(
     app[VAULT] = vault or Vault.from_file(settings.master_key)
     app[RUNNING] = set()
     app[LIMITER] = Limiter()
+    app[CONCURRENCY] = Concurrency()
     app[WATCH] = Watch(REQUEST_TIMEOUT)
     app.add_routes(ROUTES)
     app.add_routes(openapi.OWN_ROUTES)

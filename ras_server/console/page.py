@@ -15,10 +15,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from aiohttp import web
 from yarl import URL
 
+from ..concurrency import ANONYMOUS, CONCURRENCY
 from ..errors import Code, RasError
 from ..keys import DATABASE, SETTINGS, VAULT, new_mid, now
 from ..principal import FRESH_LOGIN, public
-from ..rate import limit
+from ..rate import limit, network
 from ..web import BODY_SIZE, pages
 from .inside import ask
 from .texts import DONE, problem
@@ -212,6 +213,8 @@ class Visitor:
                 samesite="Strict",
             )
         response.headers.update(_HEADERS)
+        if self.problem is not None and self.problem.retry_after is not None:
+            response.headers["Retry-After"] = str(self.problem.retry_after)
         return response
 
 
@@ -224,7 +227,7 @@ def page(show: Show, *, open_to_all: bool = False) -> Callable[..., Awaitable[we
     async def handler(request: web.Request) -> web.Response:
         visitor = Visitor(request)
         try:
-            response = await _shown(visitor, show, open_to_all=open_to_all)
+            response = await _one_of_few(visitor, show, open_to_all=open_to_all)
         except RasError as err:
             response = _refused(visitor, err)
         except web.HTTPRequestEntityTooLarge as err:
@@ -233,6 +236,16 @@ def page(show: Show, *, open_to_all: bool = False) -> Callable[..., Awaitable[we
         return visitor.finish(response)
 
     return handler
+
+
+async def _one_of_few(visitor: Visitor, show: Show, *, open_to_all: bool) -> web.Response:
+    """Answer, if not too many pages of this address are on their way already."""
+    concurrency, caller = visitor.app[CONCURRENCY], network(visitor.request)
+    concurrency.begin(caller, ANONYMOUS)
+    try:
+        return await _shown(visitor, show, open_to_all=open_to_all)
+    finally:
+        concurrency.end(caller)
 
 
 async def _shown(visitor: Visitor, show: Show, *, open_to_all: bool) -> web.Response:

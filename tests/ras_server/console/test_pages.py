@@ -9,6 +9,7 @@ import pytest
 from yarl import URL
 
 from ras_server.app import create_app
+from ras_server.concurrency import ANONYMOUS, CONCURRENCY
 from ras_server.settings import Settings
 from ras_server.vault import Vault
 from tests.ras_server.application.parts import Door, Gateway
@@ -228,6 +229,20 @@ async def test_too_many_requests(reader: Reader, clock: MovableClock) -> None:
 
     assert shown.http == 429
     assert "Too many requests." in shown.text
+
+
+async def test_too_many_at_the_same_time(reader: Reader, app: web.Application) -> None:
+    """An address that waits for so many pages gets no other until one of them is there."""
+    concurrency = app[CONCURRENCY]
+    for _ in range(ANONYMOUS):
+        concurrency.begin("127.0.0.1", ANONYMOUS)
+
+    refused = await reader.get("/console/login")
+    concurrency.end("127.0.0.1")
+    shown = [await reader.get("/console/login") for _ in range(2)]
+
+    assert (refused.http, refused.headers["Retry-After"]) == (429, "1")
+    assert [page.http for page in shown] == [200, 200]
 
 
 async def test_no_console(tmp_path: Path) -> None:
