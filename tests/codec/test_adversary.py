@@ -12,7 +12,8 @@ from typing import Final, override
 
 import pytest
 
-from igrs_codec.bsld.driver import BsldLink, State
+from igrs_codec.bsld.driver import BsldLink
+from igrs_codec.bsld.flight import State
 from igrs_codec.bsld.frame import Bolt, Command, Operation, Status, is_older
 from igrs_codec.bsld.lock_door import Body, Cause
 from igrs_codec.bsld.session import Answered, Authenticated, HelloMemory

@@ -5,8 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from igrs_codec.bsld import admin
-from igrs_codec.bsld.advert import SERVICE_UUID
-from igrs_codec.bsld.driver import State, match
+from igrs_codec.bsld.flight import State
 from igrs_codec.bsld.frame import Bolt, Command, Event, Operation, Right, Status
 from igrs_codec.bsld.packet import Kind, error_packet, parse_header
 from igrs_codec.bsld.session import (
@@ -667,22 +666,6 @@ def test_noise(gateway: Gateway, world: World) -> None:
         for _ in range(20):
             step = gateway.link.feed(world.random.randbytes(size), world.now)
             assert step == ((), (), False)
-
-
-@pytest.mark.parametrize(
-    ("data", "ours"),
-    [
-        ({}, False),
-        ({SERVICE_UUID: b""}, False),
-        ({SERVICE_UUID: bytes(10)}, False),
-        ({SERVICE_UUID: b"\x11" + bytes(9)}, True),
-        ({SERVICE_UUID: b"\x10" + bytes(9)}, True),
-        ({"0000180f-0000-1000-8000-00805f9b34fb": b"\x11" + bytes(9)}, False),
-    ],
-)
-def test_match(*, data: dict[str, bytes], ours: bool) -> None:
-    """A lock is known by its service data, owned or not."""
-    assert match(data) is ours
 
 
 def test_the_label_key_is_not_needed(world: World) -> None:

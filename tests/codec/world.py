@@ -9,7 +9,8 @@ from random import Random
 from typing import Final
 
 from igrs_codec.bsld import admin, keys
-from igrs_codec.bsld.driver import BsldLink, State
+from igrs_codec.bsld.driver import BsldLink
+from igrs_codec.bsld.flight import State
 from igrs_codec.bsld.frame import Bolt, Command, Operation, Right, Status
 from igrs_codec.bsld.packet import BlockKey, Hello, prov_packets
 from igrs_codec.bsld.session import HelloMemory

@@ -6,7 +6,6 @@ time stands in two tables at the end.
 """
 
 from collections.abc import Callable, Mapping, MutableMapping
-from enum import Enum, auto
 from types import MappingProxyType
 from typing import ClassVar, Final
 
@@ -22,15 +21,14 @@ from ..driver import (
     TicketTrouble,
 )
 from ..errors import (
-    AdvertError,
     IgrsError,
     PacketError,
     ProtocolError,
     Reason,
     RefusedError,
 )
-from .advert import SERVICE_UUID, generation
-from .flight import Carried, Request, verdict
+from . import questions
+from .flight import Carried, Request, State
 from .frame import Command, Operation, Status
 from .greeting import Greeting
 from .packet import Kind, parse_header
@@ -51,37 +49,12 @@ from .values import AuthAnswer
 HELLO_SECONDS: Final = 1  # after subscribing, then once more after INFO
 ANSWER_SECONDS: Final = 2
 LINGER_SECONDS: Final = 15
-CLOCK_TOLERANCE: Final = 30  # seconds
 
 _TRIES: Final = 2
 _QUERIES: Final = frozenset({Command.STATUS, Command.VERSION, Command.LOG})
 _RECONNECT: Final = frozenset(
     {Failure.NO_HELLO, Failure.HELLO_REFUSED, Failure.ERROR, Failure.HELLO_SPENT}
 )
-
-
-class State(Enum):
-    """Where a link is."""
-
-    NEW = auto()
-    SUBSCRIBED = auto()
-    INFO = auto()
-    """No HELLO came; INFO is read."""
-    ASKING = auto()
-    """The request waits for the RAS."""
-    FLIGHT = auto()
-    CARRYING = auto()
-    LINGER = auto()
-    CLOSED = auto()
-
-
-def match(service_data: Mapping[str, bytes]) -> bool:
-    """Return whether service data by UUID is that of a BSLD/1 lock."""
-    try:
-        generation(service_data.get(SERVICE_UUID, b""))
-    except AdvertError:
-        return False
-    return True
 
 
 class BsldLink:
@@ -110,7 +83,6 @@ class BsldLink:
         self._job: Request | None = None
         self._carried: Carried | None = None
         self._unanswered = False
-        self._clock_reported = False
         self._writes: list[bytes] = []
         self._events: list[Event] = []
 
@@ -198,18 +170,17 @@ class BsldLink:
             self._fail(Failure.HELLO_SPENT)
         elif seen.hello.gen == 0:
             self._fail(Failure.UNOWNED)
-        elif not seen.hello.clock_set and NeedTime not in job.asked:
-            self._ask(job, NeedTime(seen.packet, urgent=True))
+        elif (need := questions.time_wanted(job, seen)) is not None:
+            self._ask(need)
         elif self._session is not None:
             self._fly(self._session, job, now)
         else:
             self._open_session(job, seen, now)
 
     def _open_session(self, job: Request, seen: HelloSeen, now: float) -> None:
-        ticket = self._tickets.get(seen.hello.gen)
-        if ticket is None or ticket.expires <= now:
-            trouble = TicketTrouble.EXPIRED if ticket else TicketTrouble.ABSENT
-            self._ask_for_ticket(job, trouble, Failure.NO_TICKET)
+        ticket = questions.live_ticket(self._tickets, seen, now)
+        if isinstance(ticket, TicketTrouble):
+            self._ask_for_ticket(job, ticket, Failure.NO_TICKET)
             return
         self._session = ClientSession(ticket, seen.packet, self._greeting.at, self._memory)
         job.tries, job.erred = 0, False
@@ -224,13 +195,12 @@ class BsldLink:
 
     def _ask_for_ticket(self, job: Request, trouble: TicketTrouble, failure: Failure) -> None:
         seen = self._greeting.seen
-        if seen is None or NeedTicket in job.asked:
+        if seen is None or (need := questions.ticket_wanted(job, seen, trouble)) is None:
             self._fail(failure)
         else:
-            self._ask(job, NeedTicket(seen.hello.gen, seen.packet, trouble))
+            self._ask(need)
 
-    def _ask(self, job: Request, need: NeedTime | NeedTicket) -> None:
-        job.asked.add(type(need))
+    def _ask(self, need: NeedTime | NeedTicket) -> None:
         self._events.append(need)
         self._enter(State.ASKING, None)
 
@@ -298,7 +268,7 @@ class BsldLink:
 
     def _authenticated(self, answer: AuthAnswer) -> None:
         """Choose the next step by a hint: nothing is deleted because of it."""
-        meaning = verdict(answer)
+        meaning = questions.verdict(answer)
         if isinstance(meaning, Failure):
             self._fail(meaning)
         elif meaning is not None and self._job is not None:
@@ -313,8 +283,8 @@ class BsldLink:
                 self._unanswered = False
             if event.status is Status.EXPIRED:
                 self._close()
-            else:
-                self._report_clock(event, now)
+            elif need := questions.correction_wanted(event, self._greeting, now):
+                self._events.append(need)
 
     def _track(self, event: Answered | Moved, now: float) -> None:
         if event.state is not None and self._session is not None:
@@ -322,13 +292,6 @@ class BsldLink:
             self._tracker.answered(
                 gen, event.state, event.battery, event.counter, time=event.time, now=now
             )
-
-    def _report_clock(self, event: Answered, now: float) -> None:
-        unset = event.state is not None and event.state.clock_unset
-        off = abs(event.time - now) > CLOCK_TOLERANCE and not unset
-        if off and not self._clock_reported and self._greeting.seen is not None:
-            self._clock_reported = True
-            self._events.append(NeedTime(self._greeting.seen.packet, urgent=False))
 
     def _carry(self, packet: bytes, now: float) -> None:
         """Collect an answer that is not of the own session."""

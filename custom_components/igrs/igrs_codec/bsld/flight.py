@@ -1,37 +1,36 @@
 """What is under way on a link: the caller's request, or packets of the RAS.
 
-Project profile (protocol 12). One or the other; the link's states are in driver.
+Project profile (protocol 12). One or the other; what moves a link from state to state is in
+driver.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from types import MappingProxyType
+from enum import Enum, auto
 from typing import Final
 
-from ..driver import Failure, FlightDone, NeedTicket, NeedTime, TicketTrouble
-from .frame import Command, Status
+from ..driver import FlightDone, NeedTicket, NeedTime
+from .frame import Command
 from .packet import Header, Kind, parse_header
 from .session import RND_SIZE, Answered, ClientSession, Recorded, SessionEvent, Versioned
-from .values import AuthAnswer, SessionRequest
+from .values import SessionRequest
 
 _NEEDS_CONFIRMATION: Final = frozenset({Command.VERSION, Command.LOG})
-_VERDICTS: Final[Mapping[Status, TicketTrouble | Failure]] = MappingProxyType(
-    {
-        Status.EXPIRED: TicketTrouble.EXPIRED,
-        Status.WRONG_EPOCH: TicketTrouble.EPOCH,
-        Status.DENIED: Failure.DENIED,
-        Status.NO_USER: Failure.DENIED,
-        Status.CLOCK_UNSET: Failure.CLOCK_UNSET,
-    }
-)
 
 
-def verdict(answer: AuthAnswer) -> TicketTrouble | Failure | None:
-    """Return what an AUTH answer means for the request: None is to go on waiting."""
-    reduced = answer.status is Status.CLOCK_UNSET and answer.rights
-    if answer.status is Status.OK or reduced:
-        return None
-    return _VERDICTS.get(answer.status, Failure.TICKET_REFUSED)
+class State(Enum):
+    """Where a link is."""
+
+    NEW = auto()
+    SUBSCRIBED = auto()
+    INFO = auto()
+    """No HELLO came; INFO is read."""
+    ASKING = auto()
+    """The request waits for the RAS."""
+    FLIGHT = auto()
+    CARRYING = auto()
+    LINGER = auto()
+    CLOSED = auto()
 
 
 @dataclass(slots=True)

@@ -15,7 +15,7 @@ class Greeting:
 
     expected: the next HELLO is explained, being the first one or following an answer
     to administration. spent: a session of somebody else was opened under the present
-    one. at is when it came.
+    one. doubted: the RAS was asked to correct the clock. at is when it came.
     """
 
     def __init__(self, memory: HelloMemory, tracker: Tracker) -> None:
@@ -23,6 +23,7 @@ class Greeting:
         self.at = 0.0
         self.expected = True
         self.spent = False
+        self.doubted = False
         self._memory = memory
         self._tracker = tracker
 

@@ -76,6 +76,16 @@ def clock_agrees(reference: float, now: float) -> bool:
     return abs(reference - now) <= CLOCK_TOLERANCE
 
 
+def is_old(new: tuple[int, int], last: tuple[int, int], age: float) -> bool:
+    """Return whether a state is older than the last accepted one (rule 8).
+
+    new and last are event counter and bucket; age is that of the last one, in seconds.
+    """
+    if age > MEMORY:
+        return False
+    return is_older(new[0], last[0]) or (new[0] == last[0] and new[1] < last[1])
+
+
 class Tracker:
     """State, order and freshness of one lock (6-byte device id).
 
@@ -189,10 +199,10 @@ class Tracker:
 
     def _accept(self, new: AdvertState, now: float) -> bool:
         last = self.shown
-        if last is not None and now - last.at <= MEMORY:
-            older = is_older(new.counter, last.counter)
-            if older or (new.counter == last.counter and new.bucket < last.bucket):
-                return False
+        if last is not None and is_old(
+            (new.counter, new.bucket), (last.counter, last.bucket), now - last.at
+        ):
+            return False
         self.shown = Shown(new.state, new.battery, new.counter, new.bucket, new.gen, now)
         self.in_doubt = False
         self._needs.discard(Want.STATE)
