@@ -16,7 +16,7 @@ from ..keys import DATABASE, PRINCIPAL, RANDOM, new_id, now
 from ..message.push import PUSH
 from ..paging import listing, page
 from ..principal import Kind, allow, public
-from ..store import accounts, gateways
+from ..store import accounts, gateways, managers
 from ..store.gateways import Gateway
 from ..web import answer, body, schema
 from . import tries
@@ -185,6 +185,7 @@ def _description(request: web.Request, gateway: Gateway) -> dict[str, Any]:
         "version": gateway.version,
         "online": request.app[PUSH].online(f"gw:{gateway.gateway_id}"),
         "last_seen": gateway.last_seen,
+        "manages": managers.is_manager(request.app[DATABASE], gateway.gateway_id),
         "created": gateway.created,
         "rev": gateway.rev,
     }

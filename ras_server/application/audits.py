@@ -40,15 +40,22 @@ _VERIFY_HERE: Final = schema({probatio.Optional("checkpoints"): fields.text(1000
 def _views(request: web.Request) -> list[View] | None:
     """Return what the caller may see: what he did, and what concerns him, his devices, gateways.
 
-    Of a device he sees what was since it is his. The administrator sees all.
+    Of a device he sees what was since it is his. A gateway sees what concerns the devices of its
+    owner, the administrator all; `?device=` leaves one device.
     """
     principal, database = request[PRINCIPAL], request.app[DATABASE]
+    device = request.query.get("device")
     if principal.kind is Kind.ADMIN:
-        return None
-    return store.views_of(database, principal.user_id)
+        return None if device is None else [View("object", f"dev:{device}")]
+    views = store.views_of(database, principal.user_id)
+    if device is not None:
+        return [view for view in views if view.value == f"dev:{device}"]
+    if principal.kind is Kind.GATEWAY:
+        return [view for view in views if view.value.startswith("dev:")]
+    return views
 
 
-@allow(Kind.USER, Kind.ADMIN)
+@allow(Kind.USER, Kind.GATEWAY, Kind.ADMIN)
 async def show(request: web.Request) -> web.Response:
     """List entries with their hashes, from a number on, or down from a number."""
     newest_first = "before" in request.query

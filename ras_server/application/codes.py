@@ -23,10 +23,11 @@ from ..store.devices import KeypadCode, Record
 from ..store.grants import Grant
 from ..store.records import LockRecord
 from ..web import answer, body, schema
-from .access import own_lock
 from .audit import AUDIT
 from .configuration import code_format
+from .evidence import PERSON
 from .locks import LOCKS, Lock
+from .managing import managed_lock, note, require_code
 from .notices import ask_delivery
 
 _AHEAD: Final = 366 * 86400
@@ -43,19 +44,23 @@ _ISSUE: Final = schema(
         probatio.Optional("at"): fields.integer(0, 0xFFFFFFFF),
         probatio.Optional("name", default=""): fields.text(100, 0),
         probatio.Optional("grant"): fields.text(40),
+        **PERSON,
     }
 )
+_CANCEL: Final = schema(PERSON)
 
 
-@allow(Kind.USER, fresh=True)
+@allow(Kind.USER, Kind.GATEWAY, fresh=True)
 @once(secret=True)
 async def issue(request: web.Request) -> web.Response:
     """Give out a code: the only time it is shown."""
-    app, lock, asked = request.app, own_lock(request), body(request, _ISSUE)
+    app, lock, asked = request.app, managed_lock(request), body(request, _ISSUE)
     now = app[LOCKS].now
     key, form = app[LOCKS].code_key(lock), code_format(lock.record)
     grant = _grant(request, lock, asked["grant"]) if "grant" in asked else None
     record = _tidied(lock.record, now)
+    live = (code.code_id for code in record.codes if _state(record, code, now) == "live")
+    require_code(request, lock, asked, live)
     id_ = _once_id(record) if asked["class"] == ONCE else _timed_id(record, asked, now)
     end = _end(id_)
     if grant is not None and grant.until is not None and (end or now) > grant.until:
@@ -80,6 +85,7 @@ async def issue(request: web.Request) -> web.Response:
             lock.address,
             detail={"class": id_.code_class, "code_id": code.code_id},
         )
+        note(request, lock, "code.issue", code.code_id, asked)
     digits = key.digits(id_, CodeFormat.from_value(form))
     return answer(request, {"code_id": code.code_id, "code": digits, **_window(code)}, http=201)
 
@@ -150,10 +156,10 @@ def _window(code: KeypadCode) -> dict[str, int]:
     return {"number": code.start} if end is None else {"start": code.start, "end": end}
 
 
-@allow(Kind.USER)
+@allow(Kind.USER, Kind.GATEWAY)
 async def show_all(request: web.Request) -> web.Response:
     """List the codes of a lock: what they stand for, not what they are."""
-    lock, now = own_lock(request), request.app[LOCKS].now
+    lock, now = managed_lock(request), request.app[LOCKS].now
     record = _tidied(lock.record, now)
     owners = {user.uid: user.grant_id for user in record.users}
     items = [
@@ -188,24 +194,31 @@ def _state(record: Record, code: KeypadCode, now: int) -> str:
     return "live" if code.code_key == record.device.code_key and same_format else "dead"
 
 
-@allow(Kind.USER, fresh=True)
+@allow(Kind.USER, Kind.GATEWAY, fresh=True)
 @once()
 async def cancel(request: web.Request) -> web.Response:
     """Cancel a code; it is dead when a gateway has told the lock."""
-    app, lock = request.app, own_lock(request)
+    app, lock, asked = request.app, managed_lock(request), body(request, _CANCEL)
     code_id = request.match_info["code_id"]
     if all(code.code_id != code_id for code in lock.record.codes):
         raise RasError(Code.UNKNOWN, "There is no such code")
+    with app[DATABASE].write():
+        cancel_codes(app, lock, frozenset({code_id}), request[PRINCIPAL].address)
+        note(request, lock, "code.cancel", code_id, asked)
+    return answer(request, http=202)
+
+
+def cancel_codes(app: web.Application, lock: Lock, code_ids: frozenset[str], actor: str) -> None:
+    """Cancel the codes of a lock that are named."""
+    found = [code.code_id for code in lock.record.codes if code.code_id in code_ids]
     codes = (
-        replace(code, cancelled=1) if code.code_id == code_id else code
-        for code in lock.record.codes
+        replace(code, cancelled=1) if code.code_id in found else code for code in lock.record.codes
     )
     app[LOCKS].save(lock, replace(lock.record, codes=tuple(codes)))
-    app[AUDIT].append(
-        "code.cancel", request[PRINCIPAL].address, lock.address, detail={"code_id": code_id}
-    )
-    ask_delivery(app, lock)
-    return answer(request, http=202)
+    for code_id in found:
+        app[AUDIT].append("code.cancel", actor, lock.address, detail={"code_id": code_id})
+    if found:
+        ask_delivery(app, lock)
 
 
 def note_used(app: web.Application, lock: Lock, record: LockRecord) -> None:

@@ -21,12 +21,19 @@ from ..principal import Kind, allow
 from ..store import accounts, grants as store
 from ..store.grants import Grant, Use
 from ..web import answer, body, schema
-from .access import own_lock
 from .decision import NAMES
-from .evidence import PIN, pin_of
+from .evidence import PERSON, PIN, pin_of
 from .geofence import Policy
 from .granting import change as change_terms, end, give
 from .locks import LOCKS, Lock
+from .managing import (
+    managed_lock,
+    note,
+    require_bounded,
+    require_given,
+    require_manager,
+    require_owner,
+)
 from .schedule import TIMES, WEEKDAYS, dumps, from_fields, loads, time_zone, to_fields
 
 LINK_SIZE: Final = 32  # bytes
@@ -41,7 +48,7 @@ SUBJECT: Final = (
 _LINK: Final = schema(
     {probatio.Required("kind"): "link", probatio.Required("name"): fields.text(100)}
 )
-_TERMS: Final = {
+_TERMS: Final[dict[Any, Any]] = {
     probatio.Required("rights"): probatio.All(
         [probatio.In(NAMES)], probatio.Length(min=1, max=len(NAMES))
     ),
@@ -62,16 +69,19 @@ _TERMS: Final = {
         None, schema({probatio.Required("policy"): probatio.In([each.value for each in Policy])})
     ),
     probatio.Optional("notify", default=False): bool,
+    **PERSON,
 }
 _CREATE: Final = schema({probatio.Required("subject"): probatio.Any(*SUBJECT, _LINK), **_TERMS})
 _CHANGE: Final = schema({probatio.Required("rev"): fields.integer(1, 2**53), **_TERMS})
+_REVOKE: Final = schema(PERSON)
 
 
-@allow(Kind.USER, fresh=True)
+@allow(Kind.USER, Kind.GATEWAY, fresh=True)
 @once(secret=True)
 async def create(request: web.Request) -> web.Response:
     """Give a person rights at a lock; the token of a link is shown once."""
-    app, lock, asked = request.app, own_lock(request), body(request, _CREATE)
+    app, lock, asked = request.app, managed_lock(request), body(request, _CREATE)
+    require_owner(request, lock, asked)
     subject, token = asked["subject"], ""
     grant = Grant(
         grant_id=new_id(app, "gr"),
@@ -91,7 +101,10 @@ async def create(request: web.Request) -> web.Response:
     else:
         user_id, account = person_of(app, subject)
         grant = replace(grant, user_id=user_id, account=account)
-    grant = give(app, lock, _with_terms(app, grant, asked), request[PRINCIPAL].address)
+    grant = _with_terms(app, grant, asked)
+    require_bounded(request, grant)
+    grant = give(app, lock, grant, request[PRINCIPAL].address)
+    note(request, lock, "grant.create", grant.grant_id, asked)
     shown = grant_json(app, grant)
     if token:
         shown["token"] = token
@@ -173,10 +186,10 @@ def account_json(account: str) -> dict[str, str]:
     return {"type": "phone" if account.startswith("+") else "email", "value": account}
 
 
-@allow(Kind.USER)
+@allow(Kind.USER, Kind.GATEWAY)
 async def show_all(request: web.Request) -> web.Response:
     """List the grants of a lock."""
-    lock, asked = own_lock(request), page(request)
+    lock, asked = managed_lock(request), page(request)
     found = store.of_device(request.app[DATABASE], lock.id, asked.after, asked.limit + 1)
     return listing(request, asked, found, _position, lambda grant: grant_json(request.app, grant))
 
@@ -185,33 +198,42 @@ def _position(grant: Grant) -> Position:
     return grant.created, grant.grant_id
 
 
-@allow(Kind.USER)
+@allow(Kind.USER, Kind.GATEWAY)
 async def show(request: web.Request) -> web.Response:
     """Show a grant to the owner of its lock, and to its holder."""
+    require_manager(request)
     return answer(request, grant_json(request.app, _grant(request, holder=True)[0]))
 
 
-@allow(Kind.USER, fresh=True)
+@allow(Kind.USER, Kind.GATEWAY, fresh=True)
 @once()
 async def change(request: web.Request) -> web.Response:
     """Change the terms of a grant; what is not sent is no longer a limit."""
+    require_manager(request)
     app, asked = request.app, body(request, _CHANGE)
     grant, lock = _grant(request, holder=False)
+    require_owner(request, lock, asked)
+    require_given(request, grant)
     if grant.revoked is not None or grant.person_id is not None:
         raise RasError(Code.EXPIRED, "The grant is revoked, or belongs to the household")
     if asked["rev"] != grant.rev:
         raise RasError(Code.CHANGED, "The grant was changed in the meantime")
     after = _with_terms(app, grant, asked)
-    return answer(
-        request, grant_json(app, change_terms(app, lock, grant, after, request[PRINCIPAL].address))
-    )
+    require_bounded(request, after)
+    after = change_terms(app, lock, grant, after, request[PRINCIPAL].address)
+    note(request, lock, "grant.change", grant.grant_id, asked)
+    return answer(request, grant_json(app, after))
 
 
-@allow(Kind.USER, fresh=True)
+@allow(Kind.USER, Kind.GATEWAY, fresh=True)
 async def revoke(request: web.Request) -> web.Response:
     """End a grant here and now, and have its row deleted at the lock."""
+    require_manager(request)
+    asked = body(request, _REVOKE)
     grant, lock = _grant(request, holder=False)
+    require_owner(request, lock, asked)
     end(request.app, lock, grant, request[PRINCIPAL].address)
+    note(request, lock, "grant.revoke", grant.grant_id, asked)
     return answer(request)
 
 

@@ -102,6 +102,26 @@ ROUTES: Final = (
     web.post(f"{_BACK}/export", page(export)),
     web.post(f"{_BACK}/remove", page(remove)),
     form(
+        f"{_BACK}/gateways/{{gateway_id}}/manage",
+        Action(
+            method="PUT",
+            api="/v1/gateways/{gateway_id}/manager",
+            back=_BACK,
+            done="gateway-manages",
+            shown=show,
+        ),
+    ),
+    form(
+        f"{_BACK}/gateways/{{gateway_id}}/manage-no-more",
+        Action(
+            method="DELETE",
+            api="/v1/gateways/{gateway_id}/manager",
+            back=_BACK,
+            done="gateway-manages-no-more",
+            shown=show,
+        ),
+    ),
+    form(
         f"{_BACK}/gateways/{{gateway_id}}/remove",
         Action(
             method="DELETE",

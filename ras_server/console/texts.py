@@ -72,6 +72,8 @@ DONE: Final = {
     "configured": "Saved. The lock is told when a gateway is near.",
     "trust-ended": "That browser is asked for a code again.",
     "session-ended": "That login has ended.",
+    "gateway-manages": "The gateway manages people and codes of your locks from now on.",
+    "gateway-manages-no-more": "The gateway manages no more. What it gave has ended.",
     "gateway-removed": "The gateway is removed. Its locks get new keys.",
     "saved": "Saved.",
     "app-on": "From now on every login asks for a code of your app.",
@@ -131,6 +133,8 @@ EVENTS: Final = {
     "gateway.create": "Gateway added",
     "gateway.rotate": "Gateway got a new secret",
     "gateway.remove": "Gateway removed",
+    "gateway.manage": "Gateway may manage access",
+    "gateway.manage_no_more": "Gateway may manage access no more",
     "device.register": "Lock registered",
     "device.claim": "Registration began",
     "device.change": "Lock renamed",
@@ -156,6 +160,7 @@ EVENTS: Final = {
     "site.dismiss": "Person dismissed",
     "site.put_device": "Lock added to a household",
     "site.take_device": "Lock taken out of a household",
+    "access.managed": "Gateway managed access",
     "access.lock": "Asked to lock",
     "access.unlock": "Asked to unlock",
     "access.open": "Asked to open",
@@ -204,6 +209,14 @@ VERDICTS: Final = {
     "contradiction": "The witnesses contradict each other.",
 }
 """What the witnesses of an operation say together."""
+
+SOURCES: Final = {
+    "session": "told by the lock",
+    "advert": "heard from the lock",
+    "gateway": "told by a gateway",
+    "none": "no answer of the lock",
+}
+"""Who says what the state of a lock is."""
 
 METHODS: Final = {
     Method.HAND: "by hand",

@@ -48,6 +48,19 @@ async def test_sessions(anna: Reader, owner: Client) -> None:
     assert (await owner.get("/v1/users/me")).code == 1007
 
 
+async def test_manager(anna: Reader, owner: Client, gateway: Gateway) -> None:
+    """A gateway manages access when its owner says so, and no more when he withdraws it."""
+    await anna.get(PAGE)
+
+    allowed = await anna.send("/manage")
+    assert "manages people and codes of your locks" in allowed.text
+    assert (await owner.get(f"/v1/gateways/{gateway.id}")).data["manages"] is True
+
+    withdrawn = await anna.send("/manage-no-more")
+    assert "What it gave has ended." in withdrawn.text
+    assert (await owner.get(f"/v1/gateways/{gateway.id}")).data["manages"] is False
+
+
 async def test_gateways(anna: Reader, gateway: Gateway) -> None:
     """A gateway is listed and removed."""
     shown = await anna.get(PAGE)
