@@ -37,15 +37,18 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--folder", type=Path, help="where the home is kept (.demo/home, or .demo/check)"
     )
+    parser.add_argument(
+        "--home-assistant", metavar="VERSION", help="another one that script/setup all has made"
+    )
     parser.add_argument("--reset", action="store_true", help="forget the home, and begin anew")
     return parser.parse_args()
 
 
-async def stay(folder: Path) -> None:
+async def stay(folder: Path, version: str | None) -> None:
     """Run the home until Ctrl-C."""
     started = time.monotonic()
     print("Starting the RAS, three locks and Home Assistant ...", flush=True)
-    async with home(folder, hop_delay=RADIO_DELAY) as running:
+    async with home(folder, hop_delay=RADIO_DELAY, version=version) as running:
         await set_up(running)
         await add_dashboard(running.hass, running.doors)
         print(f"Ready after {time.monotonic() - started:.0f} s.\n")
@@ -62,10 +65,10 @@ async def stay(folder: Path) -> None:
         await asyncio.Event().wait()
 
 
-async def check(folder: Path) -> bool:
+async def check(folder: Path, version: str | None) -> bool:
     """Run a new home once, and return whether everything held."""
     started = time.monotonic()
-    async with home(folder, locks=LOCKS + 1) as running:
+    async with home(folder, locks=LOCKS + 1, version=version) as running:
         held = await run_checks(running, time.monotonic() - started)
     verdict = "All of it held" if held else f"NOT all of it held; the logs are in {folder}"
     print(f"{verdict}: {time.monotonic() - started:.0f} s")
@@ -82,9 +85,9 @@ def main() -> int:
         if asked.reset or asked.check:
             forget(folder)
         if asked.check:
-            return 0 if asyncio.run(check(folder)) else 1
+            return 0 if asyncio.run(check(folder, asked.home_assistant)) else 1
         with suppress(KeyboardInterrupt):
-            asyncio.run(stay(folder))
+            asyncio.run(stay(folder, asked.home_assistant))
     except (DemoError, TimeoutError) as err:
         why = str(err) or "Something took too long"
         print(f"{why}\nThe logs are in {folder}; script/demo --reset begins anew.", file=sys.stderr)

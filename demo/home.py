@@ -116,10 +116,13 @@ def bluetooth(folder: Path, locks: int, hop_delay: int) -> AbstractAsyncContextM
 
 
 @asynccontextmanager
-async def home(folder: Path, *, locks: int = LOCKS, hop_delay: int = 0) -> AsyncIterator[Home]:
+async def home(
+    folder: Path, *, locks: int = LOCKS, hop_delay: int = 0, version: str | None = None
+) -> AsyncIterator[Home]:
     """Run the RAS, so many locks, and Home Assistant inside the context.
 
-    `hop_delay` is the time in milliseconds that a packet spends on the air.
+    `hop_delay` is the time in milliseconds that a packet spends on the air; `version` that of
+    Home Assistant, if it is not the usual one.
     """
     for port in RAS_PORT, PROXY_PORT, HASS_PORT:
         require_free_port(port)
@@ -128,7 +131,7 @@ async def home(folder: Path, *, locks: int = LOCKS, hop_delay: int = 0) -> Async
         aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session,
         AsyncExitStack() as ras,
         bluetooth(folder, locks, hop_delay) as bsld,
-        home_assistant(folder / "hass", folder / "hass.log"),
+        home_assistant(folder / "hass", folder / "hass.log", version),
     ):
         hass = HomeAssistant(session, f"http://127.0.0.1:{HASS_PORT}")
         await ras.enter_async_context(server(folder))

@@ -14,7 +14,6 @@ from .errors import HassRefusedError, ProcessError
 from .processes import Program, running
 
 ROOT: Final = Path(__file__).resolve().parent.parent
-HASS: Final = ROOT / ".venv-hass/bin/hass"
 START_TIMEOUT: Final = 120  # seconds; the first start compiles what it imports
 
 CONFIGURATION: Final = """\
@@ -69,12 +68,17 @@ def _seed(storage: Path, key: str, version: int, minor: int, data: Mapping[str, 
         path.write_text(json.dumps(content))
 
 
-def home_assistant(folder: Path, log: Path) -> AbstractAsyncContextManager[Program]:
-    """Run a Home Assistant inside the context."""
+def home_assistant(
+    folder: Path, log: Path, version: str | None = None
+) -> AbstractAsyncContextManager[Program]:
+    """Run a Home Assistant inside the context, of the usual version or of another."""
+    programs = ROOT / (".venv-hass" if version is None else f".venv-hass-{version}") / "bin"
+    if not (programs / "hass").exists():
+        raise ProcessError(f"Home Assistant {version} is missing; see script/setup all")
     return running(
-        *(HASS, "--config", folder, "--skip-pip", "--log-no-color"),
+        *(programs / "hass", "--config", folder, "--skip-pip", "--log-no-color"),
         log=log,
-        environment={"PATH": f"{HASS.parent}:/usr/local/bin:/usr/bin:/bin"},
+        environment={"PATH": f"{programs}:/usr/local/bin:/usr/bin:/bin"},
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 import json
 from pathlib import Path
+import re
 import subprocess
 import sys
 from typing import Final, NamedTuple
@@ -18,22 +19,43 @@ pytestmark = pytest.mark.e2e
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 
+# The usual Home Assistant, which has a test harness; the oldest; the newest.
+PINNED: Final = {
+    match[1]: path.stem.removeprefix("hass").removeprefix("-") or None
+    for path in sorted((ROOT / "requirements").glob("hass*.txt"))
+    if (match := re.search(r"^homeassistant==(\S+)", path.read_text(), re.MULTILINE))
+}
+
 
 class Run(NamedTuple):
-    """A run of the demo that is over: its folder, its table, its exit status."""
+    """A run of the demo that is over: its Home Assistant, folder, table, exit status."""
 
+    version: str
     folder: Path
     table: str
     status: int
 
 
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """Run script/demo --check once, without its set-up."""
+@pytest.fixture(scope="module", params=PINNED)
+def demo(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Run script/demo --check once with each Home Assistant, without its set-up."""
     folder = tmp_path_factory.mktemp("demo")
     command = [sys.executable, "-m", "demo", "--check", "--folder", str(folder)]
+    if (other := PINNED[request.param]) is not None:
+        command += ["--home-assistant", other]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    return Run(folder, done.stdout + done.stderr, done.returncode)
+    return Run(request.param, folder, done.stdout + done.stderr, done.returncode)
+
+
+def test_version(demo: Run) -> None:
+    """The Home Assistant that ran is the one that was asked for."""
+    assert (demo.folder / "hass/.HA_VERSION").read_text() == demo.version
+
+
+def test_versions() -> None:
+    """The oldest Home Assistant is the one that the stores are told."""
+    assert json.loads((ROOT / "hacs.json").read_text())["homeassistant"] == min(PINNED)
+    assert len(PINNED) == 3
 
 
 @pytest.mark.timeout(300)
