@@ -16,6 +16,7 @@ from .locks import LOCKS, Lock
 from .lost import note_heard
 from .notices import ask_gateway
 from .ownership import OWNED
+from .shadow import hear
 from .sightings import SIGHTINGS, Sighting, generations, is_open
 
 _MOST: Final = 200
@@ -54,6 +55,8 @@ async def report(request: web.Request) -> web.Response:
         if item is None:
             continue
         seen.append(item)
+        if lock is not None and item["mine"]:
+            hear(app, lock, each["service_data"], gateway_id=gateway.gateway_id)
         if lock is not None and in_household(app, lock, gateway):
             sighting = Sighting(each["rssi"], app[LOCKS].now)
             app[SIGHTINGS].note(lock.id, gateway.gateway_id, sighting)

@@ -18,10 +18,11 @@ from .decision import is_timely
 from .exchanges import EXCHANGES, Exchange
 from .flows import Flow, Link, result
 from .locks import LOCKS
-from .notices import CONTROL, server_address, show_state
+from .notices import CONTROL, server_address
 from .permits import Permit
 from .progress import Progress
 from .relay import Deed, relay
+from .shadow import Source, show
 from .sightings import route
 
 ACCEPT_TIME: Final = 3
@@ -182,7 +183,8 @@ def relayed(
     if (version := outcome.get("version")) is not None:
         app[LOCKS].set_version(lock, version)
     if state:
-        show_state(app, lock, state, source="session", at=outcome["at"], gateway_id=gateway_id)
+        via = f"gw:{gateway_id}"
+        show(app, lock, state, source=Source.SESSION, at=outcome["at"], via=via)
     return outcome
 
 

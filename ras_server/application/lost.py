@@ -9,9 +9,6 @@ from typing import Final
 
 from aiohttp import web
 
-from igrs_codec.bsld.advert import decode
-from igrs_codec.errors import IgrsError
-
 from ..idempotency import once
 from ..keys import PRINCIPAL
 from ..principal import Kind, allow
@@ -22,7 +19,7 @@ from .audit import AUDIT
 from .lifecycle import raise_epoch
 from .locks import LOCKS, Lock
 from .notices import EVENT, tell
-from .ownership import Phase
+from .shadow import authentic
 from .sightings import SIGHTINGS
 
 
@@ -53,7 +50,7 @@ async def report_found(request: web.Request) -> web.Response:
 def note_heard(app: web.Application, lock: Lock, gateway: Gateway, service_data: bytes) -> None:
     """Tell the owner of a lost lock that it was heard, if its advert is authentic."""
     now = app[LOCKS].now
-    if lock.device.lost is None or not _is_authentic(app, lock, service_data):
+    if lock.device.lost is None or authentic(app[LOCKS], lock, service_data) is None:
         return
     if not app[SIGHTINGS].may_tell_found(lock.id, now):
         return
@@ -61,20 +58,6 @@ def note_heard(app: web.Application, lock: Lock, gateway: Gateway, service_data:
     app[AUDIT].append("device.heard", f"gw:{gateway.gateway_id}", lock.address)
     body = {"event": "found", "at": now, "gateway": gateway.gateway_id if at_home else None}
     tell(app, lock, [f"user:{lock.device.owner}"], EVENT, body)
-
-
-def _is_authentic(app: web.Application, lock: Lock, service_data: bytes) -> bool:
-    locks = app[LOCKS]
-    for key in lock.record.keys:
-        if key.phase == Phase.STORED or key.k_d is None:
-            continue
-        try:
-            state = decode(locks.key(lock, key).advert, lock.bytes, service_data, locks.now)
-        except IgrsError:
-            return False
-        if state is not None:
-            return True
-    return False
 
 
 ROUTES: Final = (

@@ -3,7 +3,6 @@
 from typing import Any
 
 from aiohttp import web
-import orjson
 
 from ..keys import DATABASE, SETTINGS
 from ..message.push import PUSH
@@ -68,21 +67,6 @@ def tell(
 def tell_registration(app: web.Application, lock: Lock, op: str, **more: Any) -> None:
     """Tell the household that something about a lock changed."""
     tell(app, lock, household(app, lock), REGISTRATION, {"op": op, **more})
-
-
-def show_state(
-    app: web.Application,
-    lock: Lock,
-    state: dict[str, Any],
-    *,
-    source: str,
-    at: int,
-    gateway_id: str,
-) -> None:
-    """Keep the state of a lock, and tell everybody who may know it."""
-    app[LOCKS].set_shadow(lock, {**orjson.loads(lock.device.shadow), **state, "at": at})
-    body = {"state": state, "source": source, "at": at}
-    tell(app, lock, followers(app, lock), STATUS, body, via=f"gw:{gateway_id}")
 
 
 def ask_delivery(app: web.Application, lock: Lock) -> None:

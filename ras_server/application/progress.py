@@ -16,6 +16,8 @@ from .exchanges import EXCHANGES
 from .flows import result
 from .locks import LOCKS
 from .permits import Permit
+from .relay import OPERATIONS
+from .shadow import doubt
 
 KEPT: Final = 7 * 86400
 """Seconds that an operation can be asked for; the audit knows it for ever."""
@@ -69,6 +71,7 @@ class Progress:
         """Accept an operation."""
         now = app[LOCKS].now
         self._app = app
+        self._lock = permit.lock
         self._uid = permit.standing.uid
         self.operation = Operation(
             operation_id=operation_id,
@@ -117,7 +120,15 @@ class Progress:
             state = State.SUCCEEDED
         elif self._is_over(code):
             state = State.EXPIRED
+        elif code == Code.DEVICE_TIMEOUT and self._may_be_done:
+            doubt(self._app, self._lock, via=f"gw:{self.operation.gateway_id}")
         self._move(state, result=orjson.dumps(outcome).decode())
+
+    @property
+    def _may_be_done(self) -> bool:
+        """Return whether packets that move the bolt were handed out."""
+        moves = not OPERATIONS.keys().isdisjoint(self.operation.command.split("+"))
+        return moves and self.operation.state == State.SENT_TO_LOCK
 
     def _is_over(self, code: int) -> bool:
         """Return whether an operation ended because its time passed, before a packet was made."""

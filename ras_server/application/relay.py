@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from igrs_codec.bsld.advert import AdvertState
 from igrs_codec.bsld.frame import (
     ALL_RIGHTS,
     Bolt,
@@ -280,20 +281,20 @@ def _bolt(state: LockState | None) -> Bolt | None:
 _DOORS: Final = {Door.CLOSED: "closed", Door.OPEN: "open", Door.AJAR: "ajar"}
 
 
-def state_json(answer: Answered | Moved) -> dict[str, Any]:
-    """Return the state of an answer as the interface tells it."""
-    state = answer.state
+def state_json(told: Answered | Moved | AdvertState) -> dict[str, Any]:
+    """Return the state in an answer or an advert as the interface tells it."""
+    state = told.state
     if state is None:
         return {}
     door = {"door": _DOORS[state.door]} if state.door in _DOORS else {}
     return {
         "bolt": state.bolt.name.lower(),
         **door,
-        "battery": answer.battery,
+        "battery": told.battery,
         "battery_low": state.battery_low,
         "alarm": state.alarm,
         "clock": not state.clock_unset,
-        "event": answer.counter,
+        "event": told.counter,
     }
 
 

@@ -11,7 +11,8 @@ from ..principal import Kind, Principal
 from ..store import gateways
 from .access import in_household
 from .locks import LOCKS, Lock
-from .notices import STATUS, household, show_state, tell
+from .notices import STATUS, household, tell
+from .shadow import Source, show
 
 _STATE: Final = probatio.Schema(
     {
@@ -32,7 +33,6 @@ _STATE: Final = probatio.Schema(
         probatio.Optional("battery_low"): bool,
         probatio.Optional("alarm"): bool,
         probatio.Optional("clock"): bool,
-        probatio.Optional("event"): fields.integer(0, 0xFFFF),
     },
     extra=probatio.REMOVE_EXTRA,
 )
@@ -67,13 +67,14 @@ async def take_report(app: web.Application, envelope: dict[str, Any], principal:
     except probatio.MultipleInvalid:
         return
     if told["at"] <= app[LOCKS].now + 60:
-        show_state(
+        show(
             app,
             lock,
             told["state"],
-            source=told["source"],
+            source=Source.GATEWAY,
             at=told["at"],
-            gateway_id=principal.gateway_id,
+            via=principal.address,
+            told_as=told["source"],
         )
 
 

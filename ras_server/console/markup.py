@@ -93,6 +93,7 @@ _environment.globals |= {
     "weekdays": texts.WEEKDAYS,
     "windows": texts.WINDOWS,
     "verdicts": texts.VERDICTS,
+    "sources": texts.SOURCES,
 }
 
 
