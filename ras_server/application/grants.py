@@ -72,7 +72,13 @@ _TERMS: Final[dict[Any, Any]] = {
     **PERSON,
 }
 _CREATE: Final = schema({probatio.Required("subject"): probatio.Any(*SUBJECT, _LINK), **_TERMS})
-_CHANGE: Final = schema({probatio.Required("rev"): fields.integer(1, 2**53), **_TERMS})
+_CHANGE: Final = schema(
+    {
+        probatio.Required("rev"): fields.integer(1, 2**53),
+        probatio.Optional("keep_pin", default=False): bool,
+        **_TERMS,
+    }
+)
 _REVOKE: Final = schema(PERSON)
 
 
@@ -208,7 +214,7 @@ async def show(request: web.Request) -> web.Response:
 @allow(Kind.USER, Kind.GATEWAY, fresh=True)
 @once()
 async def change(request: web.Request) -> web.Response:
-    """Change the terms of a grant; what is not sent is no longer a limit."""
+    """Change the terms of a grant; what is not sent is no longer a limit, but `keep_pin` says."""
     require_manager(request)
     app, asked = request.app, body(request, _CHANGE)
     grant, lock = _grant(request, holder=False)
@@ -219,6 +225,8 @@ async def change(request: web.Request) -> web.Response:
     if asked["rev"] != grant.rev:
         raise RasError(Code.CHANGED, "The grant was changed in the meantime")
     after = _with_terms(app, grant, asked)
+    if asked["keep_pin"]:
+        after = replace(after, pin=grant.pin)
     require_bounded(request, after)
     after = change_terms(app, lock, grant, after, request[PRINCIPAL].address)
     note(request, lock, "grant.change", grant.grant_id, asked)

@@ -46,14 +46,14 @@ def require_manager(request: web.Request) -> None:
     if _is_gateway(principal) and not managers.is_manager(
         request.app[DATABASE], principal.gateway_id
     ):
-        raise RasError(Code.NOT_PERMITTED, "The owner does not let this gateway manage access")
+        raise _refusal("manager", "The owner does not let this gateway manage access")
 
 
 def require_owner(request: web.Request, lock: Lock, asked: dict[str, Any]) -> None:
     """Refuse a gateway that does not ask for the owner, and a person who names another."""
     wanted = lock.device.owner if _is_gateway(request[PRINCIPAL]) else None
     if asked.get("person") != wanted:
-        raise RasError(Code.NOT_PERMITTED, "A gateway manages access for the owner only")
+        raise _refusal("owner", "A gateway manages access for the owner only")
 
 
 def require_bounded(request: web.Request, grant: Grant) -> None:
@@ -75,7 +75,7 @@ def require_given(request: web.Request, grant: Grant) -> None:
         _is_gateway(principal)
         and managers.giver(request.app[DATABASE], grant.grant_id) != principal.gateway_id
     ):
-        raise RasError(Code.NOT_PERMITTED, "A gateway changes only what it gave")
+        raise _refusal("giver", "A gateway changes only what it gave")
 
 
 def require_code(
@@ -111,6 +111,11 @@ def note(request: web.Request, lock: Lock, act: str, object_: str, asked: dict[s
         "at": app[LOCKS].now,
     }
     tell(app, lock, household(app, lock), EVENT, told)
+
+
+def _refusal(needs: str, message: str) -> RasError:
+    """Return a refusal that says what is missing: being `manager`, `owner` or `giver`."""
+    return RasError(Code.NOT_PERMITTED, message, data={"needs": needs})
 
 
 def _is_gateway(principal: Principal) -> bool:

@@ -58,6 +58,7 @@ async def test_not_by_itself(owner: Client, home: Gateway, door: Door, clock: Mo
 
     assert itself.code == 3001
     assert [each.code for each in answers] == [3001] * 5
+    assert {each.data["needs"] for each in answers} == {"manager"}
     assert not (await owner.get(f"{path}/grants")).data["items"]
     shown = await owner.get(f"/v1/gateways/{home.id}")
     assert shown.data["manages"] is False
@@ -95,7 +96,13 @@ async def test_grants(owner: Client, manager: Gateway, door: Door, clock: Movabl
     assert given.data["token"]
     path = f"/v1/grants/{given.data['grant_id']}"
     changed = await manager.client.request(
-        "PUT", path, terms(owner, clock, 2, uses={"max": 3}, rev=given.data["rev"])
+        "PUT", path, terms(owner, clock, 2, uses={"max": 3}, pin="4711", rev=given.data["rev"])
+    )
+    kept = await manager.client.request(
+        "PUT", path, terms(owner, clock, 2, keep_pin=True, rev=changed.data["rev"])
+    )
+    dropped = await manager.client.request(
+        "PUT", path, terms(owner, clock, 2, rev=kept.data["rev"])
     )
     listed = await manager.client.get(f"/v1/devices/{door.device_id}/grants")
     ended = await manager.client.request("DELETE", path, {"person": owner.user_id})
@@ -104,6 +111,7 @@ async def test_grants(owner: Client, manager: Gateway, door: Door, clock: Movabl
     assert heard["object"] == given.data["grant_id"]
     assert heard["mid"] == given.body["mid"]
     assert changed.data["uses"]["max"] == 3
+    assert [each.data["pin"] for each in (changed, kept, dropped)] == [True, True, False]
     assert [each["grant_id"] for each in listed.data["items"]] == [given.data["grant_id"]]
     assert ended.http == 200
     assert (await owner.get(path)).data["revoked"]
@@ -111,7 +119,7 @@ async def test_grants(owner: Client, manager: Gateway, door: Door, clock: Movabl
     acts = [each["entry"] for each in entries if each["entry"]["action"] == "access.managed"]
     assert [each["detail"]["act"] for each in reversed(acts)] == [
         "grant.create",
-        "grant.change",
+        *["grant.change"] * 3,
         "grant.revoke",
     ]
     assert {each["actor"] for each in acts} == {f"gw:{manager.id}"}
