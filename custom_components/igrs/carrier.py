@@ -43,6 +43,7 @@ from .observer import Observer
 from .ras import GatewayClient
 from .ras_errors import RasError, RasRefusedError
 from .storage import LockMemory
+from .timeline import Stage, note
 
 DEADLINE: Final = 20  # seconds for one thing, everything included
 ASK_RAS_TIMEOUT: Final = 5  # seconds; the lock hangs up 10 s after its HELLO
@@ -199,6 +200,7 @@ class Carrier:
         try:
             async with turn, self._queue:
                 await self._async_stop_lingering()
+                note(Stage.TURN)
                 self._refusal = None
                 try:
                     yield
@@ -308,6 +310,7 @@ class Carrier:
             self._refusal = err
         except TimeoutError:
             LOGGER.debug("%s: the RAS does not answer in time", self._name)
+        note(Stage.HELPED)
         return dialogue.go_on()
 
     async def _async_renew_tickets(self) -> None:

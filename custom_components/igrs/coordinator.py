@@ -31,6 +31,7 @@ from .operations import Operations
 from .ras import GatewayClient
 from .storage import Memory
 from .supply import Supply
+from .timeline import Timeline, recorded
 from .work import Work
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
         self.hub_device_id = hub_device_id
         self.memory = memory.lock(self.device_id)
         self.data = LockData()
+        self.timeline: Timeline | None = None  # of the newest operation from here
         self.last_update_success = False
         self._file = memory
         self.history = History(ras, memory, self.device_id)
@@ -175,7 +177,8 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
         self._asked.append(asked)
         self._show()
         try:
-            await self._operations.async_do(operation, asker)
+            with recorded(operation, asker) as self.timeline:
+                await self._operations.async_do(operation, asker)
         finally:
             self._asked.remove(asked)
             self._show()

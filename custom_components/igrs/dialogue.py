@@ -12,14 +12,7 @@ from typing import Final, Self
 from homeassistant.core import HomeAssistant
 
 from .answers import Exchange, Json
-from .igrs_codec.bsld.frame import (
-    MAX_U16,
-    Command,
-    Event as LogEvent,
-    Operation,
-    Record,
-    is_older,
-)
+from .igrs_codec.bsld.frame import MAX_U16, Command, Event as LogEvent, Operation, Record
 from .igrs_codec.bsld.session import Answered, Moved, Recorded, Versioned
 from .igrs_codec.bsld.values import Version
 from .igrs_codec.driver import (
@@ -36,6 +29,7 @@ from .igrs_codec.driver import (
 )
 from .link import Link, LinkLostError
 from .ras import GatewayClient
+from .timeline import Stage, note
 
 ANSWER_SECONDS: Final = 2  # for the answer to a queued frame
 LOG_SIZE: Final = 256  # records that a lock keeps at least
@@ -97,6 +91,7 @@ class Dialogue:
         dialogue = cls(await Link.open(hass, address, name), driver, ras, heard, helped or _no_help)
         try:
             await dialogue._async_until(driver.start(time.time()), HelloSeen)
+            note(Stage.GREETED)
         except BaseException:
             await dialogue.async_close()
             raise
@@ -112,11 +107,14 @@ class Dialogue:
             lambda event: event.command is Command.OPERATE,
         )
         self.unanswered = False
+        note(Stage.ANSWERED)
         return answered
 
     async def async_moved(self) -> Moved:
         """Return the final state after a movement."""
-        return await self._async_until(_NOTHING, Moved)
+        moved = await self._async_until(_NOTHING, Moved)
+        note(Stage.MOVED)
+        return moved
 
     async def async_status(self) -> Answered:
         """Return the state of the lock."""
@@ -135,20 +133,19 @@ class Dialogue:
 
     async def async_log(self, first: int | None) -> list[Record]:
         """Return the records from a number (u16) on, oldest first; None for all there are."""
-        if self.counter is None:
-            await self.async_status()
-        newest = self.counter or 0
         if first is None:
+            newest = self.counter
+            if newest is None:
+                newest = (await self.async_status()).counter
             first = (newest - LOG_SIZE + 1) & MAX_U16
         records: list[Record] = []
-        while not is_older(newest, first):
+        while True:
             batch = await self._async_some_of_log(first)
             found = [record for record in batch if record.event is not LogEvent.NONE]
             records += found
             if len(found) < LOG_BATCH:
-                break
+                return records
             first = (found[-1].number + 1) & MAX_U16
-        return records
 
     async def _async_some_of_log(self, first: int) -> list[Record]:
         """Return up to 16 records; the last may be "none"."""
@@ -183,6 +180,7 @@ class Dialogue:
         info = await self._async_info()
         if info.events:
             await self._async_until(info, HelloSeen)
+        note(Stage.DELIVERED)
         return flown.notifications
 
     def go_on(self) -> Step:

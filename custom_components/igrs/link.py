@@ -17,6 +17,7 @@ from homeassistant.core import HomeAssistant
 from .const import LOGGER
 from .errors import LockError, Reason
 from .igrs_codec.bsld.advert import CMD_UUID, INFO_UUID, RSP_UUID
+from .timeline import Stage, note
 
 CONNECT_TIMEOUT: Final = 10  # seconds for one attempt
 CONNECT_ATTEMPTS: Final = 2  # nothing was written yet
@@ -53,6 +54,7 @@ class Link:
                 if attempt + 1 == CONNECT_ATTEMPTS or is_full(hass, address):
                     raise _unreachable(hass, address, err) from err
             else:
+                note(Stage.CONNECTED)
                 return link
         raise AssertionError  # the loop returns or raises
 

@@ -22,6 +22,7 @@ from .learner import Learner
 from .ras import GatewayClient
 from .ras_errors import Code, RasError, RasRefusedError
 from .storage import Measured, Memory
+from .timeline import Stage, note
 
 DECISION_TIMEOUT: Final = 3  # seconds; then the tickets that are kept have to do
 KEPT: Final = 100  # operations that are measured
@@ -131,6 +132,7 @@ class Operations:
                 asked = False
             else:
                 self._keep(new, person)
+            note(Stage.DECIDED)
         live = [ticket for ticket in tickets.values() if ticket.expires > time.time()]
         if any(_RIGHTS[operation] in ticket.rights for ticket in live):
             return True
@@ -146,6 +148,7 @@ class Operations:
             raise refusal(err) from err
         except RasError as err:
             raise LockError(Reason.OUTCOME_UNKNOWN) from err
+        note(Stage.CARRIED)
         if result is None:
             raise LockError(Reason.OUTCOME_UNKNOWN)
         if (code := result["code"]) != Code.OK:
