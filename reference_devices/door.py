@@ -14,7 +14,7 @@ from pathlib import Path
 import socket
 from typing import TYPE_CHECKING, Any, Final
 
-from igrs_codec.bsld.frame import Operation
+from igrs_codec.bsld.frame import Method, Operation
 from igrs_codec.bsld.keys import device_id_to_text
 
 from .errors import DoorError
@@ -83,6 +83,13 @@ async def _code(door: Door, digits: str) -> Json:
     return {"accepted": door.lock.type_code(digits)}
 
 
+def _credential(method: Method) -> Callable[[Door, str], Coroutine[Any, Any, None]]:
+    async def show(door: Door, number: str) -> None:
+        door.lock.show_credential(method, _number(number, 255))
+
+    return show
+
+
 async def _battery(door: Door, percent: str) -> None:
     door.lock.set_battery(_number(percent, 100))
 
@@ -115,6 +122,14 @@ ACTIONS: Final[Mapping[str, Action]] = {
     "knob": Action(help="turn the knob inside", argument="lock|unlock", do=_knob),
     "door": Action(help="move the door", argument="open|close", do=_door),
     "code": Action(help="type a code at the keypad", argument="DIGITS", do=_code),
+    "fixed": Action(
+        help="type a code that the maker's app has put in",
+        argument="NUMBER",
+        do=_credential(Method.FIXED_CODE),
+    ),
+    "finger": Action(help="show a finger", argument="NUMBER", do=_credential(Method.FINGERPRINT)),
+    "card": Action(help="show a card", argument="NUMBER", do=_credential(Method.CARD)),
+    "key": Action(help="turn a key", argument="NUMBER", do=_credential(Method.KEY)),
     "battery": Action(help="let the battery have so much left", argument="PERCENT", do=_battery),
     "tamper": Action(help="try to force the lock", do=_tamper),
     "jam": Action(help="let the next movement jam", do=_jam),

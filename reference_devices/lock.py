@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-from igrs_codec.bsld.frame import Bolt, Capability, Door, LockState, Operation, is_battery
+from igrs_codec.bsld.frame import Bolt, Capability, Door, LockState, Method, Operation, is_battery
 from igrs_codec.bsld.lock import Lock
 from igrs_codec.bsld.lock_door import MOVING
 from igrs_codec.bsld.lock_entropy import Random
@@ -171,6 +171,10 @@ class ReferenceLock:
         opened, effects = self._role.code_typed(text)
         self._carry_out(effects)
         return opened
+
+    def show_credential(self, method: Method, number: int = 0) -> None:
+        """Use a fixed code, a finger, a card or a key that the lock knows by this number."""
+        self._carry_out(self._role.credential_shown(method, number))
 
     def set_battery(self, percent: int) -> None:
         """Drain or change the battery, or raise ValueError out of 0..100."""

@@ -5,6 +5,7 @@ from homeassistant.helpers.update_coordinator import CoordinatorEntity
 
 from .const import DOMAIN
 from .coordinator import IgrsCoordinator
+from .device import described
 
 
 class IgrsEntity(CoordinatorEntity[IgrsCoordinator]):
@@ -15,15 +16,15 @@ class IgrsEntity(CoordinatorEntity[IgrsCoordinator]):
     def __init__(self, coordinator: IgrsCoordinator, key: str) -> None:
         """Belong to the device of the lock; key tells its entities apart."""
         super().__init__(coordinator)
-        version = coordinator.memory.version
         self._attr_unique_id = f"{coordinator.device_id}_{key}"
+        about = described(coordinator.memory.version)
         self._attr_device_info = DeviceInfo(
             identifiers={(DOMAIN, coordinator.device_id)},
             connections={(CONNECTION_BLUETOOTH, coordinator.address)},
             name=coordinator.name,
             serial_number=coordinator.device_id,
-            model_id=None if version is None else f"{version.model:04X}",
-            hw_version=None if version is None else str(version.hardware),
-            sw_version=None if version is None else version.firmware,
+            model_id=about["model_id"],
+            hw_version=about["hw_version"],
+            sw_version=about["sw_version"],
             via_device_id=coordinator.hub_device_id,
         )

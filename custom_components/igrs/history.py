@@ -58,14 +58,17 @@ class History:
         return lambda: self._listeners.discard(listener)
 
     def first(self, *, online: bool) -> int | None:
-        """Return the record to read next: for the RAS if it is there, else for here.
+        """Return the record to read next: for here, and for the RAS if it is there.
 
         None stands for all records that the lock has.
         """
-        if online and not self._memory.unsent:
-            return self._memory.next_record
-        last = self._memory.last_record
-        return None if last is None else (last + 1) & MAX_U16
+        last, wanted = self._memory.last_record, self._memory.next_record
+        if last is None:
+            return None
+        unseen = (last + 1) & MAX_U16
+        if not online or self._memory.unsent:
+            return unseen
+        return unseen if wanted is not None and is_older(unseen, wanted) else wanted
 
     @callback
     def did(self, deed: Deed) -> None:
@@ -87,8 +90,13 @@ class History:
 
     @callback
     def take(self, records: Iterable[Record]) -> None:
-        """Keep records for the RAS."""
-        self._memory.unsent = [*self._memory.unsent, *records][-MOST_UNSENT:]
+        """Keep records for the RAS, but those that it has or is to get already."""
+        memory = self._memory
+        newest = memory.unsent[-1].number if memory.unsent else None
+        if newest is None and memory.next_record is not None:
+            newest = (memory.next_record - 1) & MAX_U16
+        new = [it for it in records if newest is None or is_older(newest, it.number)]
+        memory.unsent = [*memory.unsent, *new][-MOST_UNSENT:]
         self._file.save()
 
     async def async_tell(self) -> dict[int, Told]:
@@ -104,7 +112,7 @@ class History:
             try:
                 for batch in batched(memory.unsent, UPLOAD, strict=False):
                     receipt = await self._ras.upload_log(self._device_id, map(_as_json, batch))
-                    memory.unsent = memory.unsent[len(batch) :]
+                    memory.unsent = [it for it in memory.unsent if it not in batch]
                     memory.next_record = receipt.next & MAX_U16
                     sent |= {record.number for record in batch}
                     told |= receipt.told

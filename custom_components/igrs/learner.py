@@ -1,5 +1,6 @@
 """What a lock does not send by itself: its state after silence, its version, its log."""
 
+import asyncio
 from collections.abc import Coroutine
 from datetime import datetime
 import time
@@ -58,6 +59,7 @@ class Learner:
         self._history = history
         self._memory = memory
         self._again = False
+        self._learning = asyncio.Lock()
         self._learnt_at: float | None = None
         self._stop_records: CALLBACK_TYPE | None = None
 
@@ -117,13 +119,14 @@ class Learner:
     async def async_learn(self) -> None:
         """Read the state, what the lock can do and its log, in one session; or raise LockError."""
         self._learnt_at = time.time()
-        known = self._memory.version
-        log = await self._carrier.async_learn(self._history.first(online=self._owner.online))
-        if self._memory.version != known:
-            self._owner.version_known()
-        self._history.take(log)
-        self._history.show(log, await self.async_tell())
-        self._owner.learnt()
+        async with self._learning:  # what one reads the next need not
+            known = self._memory.version
+            log = await self._carrier.async_learn(self._history.first(online=self._owner.online))
+            if self._memory.version != known:
+                self._owner.version_known()
+            self._history.take(log)
+            self._history.show(log, await self.async_tell())
+            self._owner.learnt()
 
     async def async_tell(self) -> dict[int, Told]:
         """Hand to the RAS what it has not got yet, if it is there."""

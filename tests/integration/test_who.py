@@ -9,10 +9,18 @@ from homeassistant.helpers.chat_session import async_get_chat_session
 from homeassistant.helpers.translation import async_get_translations
 import pytest
 
+from custom_components.igrs.access import denied_at_ras, from_record
+from custom_components.igrs.answers import Told
 from custom_components.igrs.asker import How, async_asker
+from custom_components.igrs.igrs_codec.bsld.frame import (
+    Event as LogEvent,
+    Method as OurMethod,
+    Record,
+)
 from custom_components.igrs.logbook import async_describe_events
-from igrs_codec.bsld.frame import Bolt, Operation
+from igrs_codec.bsld.frame import Bolt, Method, Operation
 from tests.integration.home import DEVICE_ID, LOCK, Home, later, until
+from tests.ras_server.client import Client
 
 EVENT = "event.front_door_access"
 
@@ -107,6 +115,96 @@ async def test_remote(home: Home) -> None:
     event = await told(home, "unlocked")
     assert (event["method"], event["user"]) == ("app", "Anna")
     assert event["gateway"] == home.entry.data["gateway_id"]
+
+
+class Guest(Client):
+    """Somebody with a link and nothing else."""
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Return the headers of a request."""
+        return {"Authorization": f"Guest {self.token}"}
+
+
+async def test_guest(home: Home) -> None:
+    """An operation with a guest's link is told as that, through the lock's own record."""
+    anna = home.ras.person
+    body = {"subject": {"kind": "link", "name": "Plumber"}, "rights": ["lock", "unlock"]}
+    given = await anna.post(f"/v1/devices/{DEVICE_ID}/grants", body)
+    assert given.http == 201, given
+    guest = Guest(anna.session, anna.url, anna.outbox)
+    guest.token = given.data["token"]
+
+    opened = await guest.post(
+        "/v1/guest/operate",
+        {"device_id": DEVICE_ID, "cmd": "unlock", "expires": int(time.time()) + 20, "wait": 20},
+    )
+
+    assert opened.code == 0, opened
+    event = await told(home, "unlocked")
+    assert event["method"] == "guest"
+    assert event["gateway"] == home.entry.data["gateway_id"]
+
+
+def test_third_party() -> None:
+    """An operation that a platform asked the server for is told as that; so is its refusal."""
+    record = Record(
+        number=9,
+        uid=4711,
+        method=OurMethod.GATEWAY,
+        event=LogEvent.UNLOCK,
+        detail=0,
+        time=1795000000,
+        boot_time=False,
+    )
+    known = Told(user="Anna", channel="tpsp", gateway="g-1")
+
+    access = from_record(record, deed=None, told=known, name=None)
+    denied = denied_at_ras("tpsp:rental", "Anna", 3001)
+
+    assert access is not None
+    assert (access.how, access.user, access.gateway) == (How.THIRD_PARTY, "Anna", "g-1")
+    assert (denied.how, denied.user) == (How.THIRD_PARTY, "Anna")
+
+
+@pytest.mark.parametrize(
+    ("method", "how"),
+    [
+        pytest.param(Method.FIXED_CODE, How.KEYPAD, id="fixed code"),
+        pytest.param(Method.FINGERPRINT, How.FINGERPRINT, id="finger"),
+        pytest.param(Method.CARD, How.CARD, id="card"),
+        pytest.param(Method.KEY, How.KEY, id="key"),
+    ],
+)
+async def test_credential_at_the_door(home: Home, method: Method, how: How) -> None:
+    """What the lock itself knows people by is told with its number, by event and by state."""
+    home.lock.show_credential(method, 3)
+    await home.until_state("unlocked")
+    later(home, 11)
+
+    event = await told(home, "unlocked")
+    assert (event["method"], event["credential"], event["user"]) == (how, "3", None)
+    assert home.state().attributes["changed_by"] == how
+    assert home.state("sensor.front_door_last_method").state == how
+
+
+@pytest.mark.parametrize(
+    ("code", "credential"),
+    [
+        pytest.param({"class": 2}, "2-0", id="of a day"),
+        pytest.param({"class": 0, "count": 1}, "1", id="once"),
+    ],
+)
+async def test_code(home: Home, code: dict[str, int], credential: str) -> None:
+    """A code of the server typed at the door is told as one, but never its digits."""
+    given = (await home.ras.person.post(f"/v1/devices/{DEVICE_ID}/codes", code)).data
+    assert home.lock.type_code(given["code"])
+    await home.until_state("unlocked")
+    later(home, 11)
+
+    event = await told(home, "unlocked")
+    assert (event["method"], event["credential"]) == (How.OFFLINE_CODE, credential)
+    assert given["code"] not in str(event)
 
 
 async def test_nobody_is_blamed(home: Home) -> None:

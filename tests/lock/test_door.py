@@ -5,7 +5,7 @@ import pytest
 from igrs_codec.bsld import advert
 from igrs_codec.bsld.admin import Parameter
 from igrs_codec.bsld.advert import AdvertState
-from igrs_codec.bsld.frame import Bolt, Capability, Command, Door, Event, Operation
+from igrs_codec.bsld.frame import Bolt, Capability, Command, Door, Event, Method, Operation
 from igrs_codec.bsld.keys import advert_key
 from igrs_codec.bsld.lock_state import DEFAULT_CONFIG, Ownership
 from reference_devices.flash import Flash
@@ -35,6 +35,19 @@ class TestRecords:
 
         assert bench.events == [("UNLOCK", "HAND"), ("LOCK", "HAND")]
         assert bench.records[-1].uid == 0
+
+    @pytest.mark.parametrize("method", ["FIXED_CODE", "FINGERPRINT", "CARD", "KEY"])
+    def test_credential(self, method: str) -> None:
+        """What the lock knows by itself unlocks, and its number is in the record."""
+        bench = Bench(motor_seconds=5)
+
+        bench.lock.show_credential(Method[method], 3)
+        bench.lock.show_credential(Method.KEY, 1)
+        bench.wait(5)
+
+        assert bench.bolt() is Bolt.UNLOCKED
+        assert bench.events == [("UNLOCK", method)]
+        assert bench.records[-1].detail == 3
 
     def test_knob_against_the_motor(self) -> None:
         """A running motor is stronger."""

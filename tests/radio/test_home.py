@@ -95,6 +95,7 @@ async def _act(home: Home, device: str, *action: str) -> dict[str, Any]:
     [
         pytest.param([("knob", "unlock")], {"bolt": Bolt.UNLOCKED}, id="knob"),
         pytest.param([("door", "open")], {"door": DoorState.OPEN}, id="door"),
+        pytest.param([("finger", "3")], {"bolt": Bolt.UNLOCKED}, id="finger"),
         pytest.param([("battery", "7")], {"battery_low": True}, id="battery"),
         pytest.param([("tamper",)], {"alarm": True}, id="tamper"),
     ],

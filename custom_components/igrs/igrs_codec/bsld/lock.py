@@ -271,6 +271,15 @@ class Lock:
             self._body.operate(Operation.UNLOCK, _cause_of(code))
         return code is not None, self._effects()
 
+    def credential_shown(self, method: Method, number: int) -> list[Effect]:
+        """Take over that the lock knew a fixed code, a finger, a card or a key (0..255).
+
+        How the lock came to know them is its maker's business; they unlock.
+        """
+        if not self._body.moving:
+            self._body.operate(Operation.UNLOCK, Cause(method=method, detail=number & MAX_U8))
+        return self._effects()
+
     def _code_was_wrong(self) -> None:
         self._owner.keep(lock_keypad.refused(self.ownership))
         tries = self.ownership.wrong_codes
