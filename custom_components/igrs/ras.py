@@ -6,7 +6,7 @@ integration is, and keeps its own access token fresh. Every POST carries a messa
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from ipaddress import ip_address
 import time
 from typing import Final, TypedDict
@@ -143,12 +143,13 @@ class RasClient:
         path: str,
         body: Json | None = None,
         *,
+        query: Mapping[str, str] | None = None,
         token: str | None = None,
         mid: str | None = None,
     ) -> Json:
         """Send a request below /v1 and return the data of its answer, or raise a RasError."""
         sent = None if method == "GET" else {"mid": mid or ulid_now(), **(body or {})}
-        url = self.base_url.joinpath("v1", *path.split("/"))
+        url = self.base_url.joinpath("v1", *path.split("/")).with_query(query)
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         try:
             return await self._send(method, url, sent, headers)
@@ -230,25 +231,33 @@ class GatewayClient(RasClient):
                 self._token_until = time.monotonic() + self._token.expires_in - TOKEN_MARGIN
             return self._token.token
 
-    async def _ask(self, method: str, path: str, body: Json | None = None) -> Json:
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        body: Json | None = None,
+        *,
+        query: Mapping[str, str] | None = None,
+        mid: str | None = None,
+    ) -> Json:
         """Send a request as this gateway; a token that was revoked is renewed once."""
-        mid = ulid_now()
+        mid = mid or ulid_now()
         token = await self.access_token()
         try:
-            return await self.call(method, path, body, token=token, mid=mid)
+            return await self.call(method, path, body, query=query, token=token, mid=mid)
         except RasAuthError:
             token = await self.access_token(stale=token)
-            return await self.call(method, path, body, token=token, mid=mid)
+            return await self.call(method, path, body, query=query, token=token, mid=mid)
 
     async def sightings(self, seen: Iterable[SeenDevice]) -> list[Sighting]:
         """Report adverts; the answer is about our own locks and claimable ones (API 4)."""
         path = f"gateways/{self.gateway_id}/sightings"
-        data = await self._ask("POST", path, {"seen": list(seen)})
+        data = await self.ask("POST", path, {"seen": list(seen)})
         return read(lambda data: [Sighting.from_json(item) for item in data["seen"]], data)
 
     async def device(self, device_id: str) -> DeviceInfo:
         """Return one device, or raise RasRefusedError DEVICE_UNKNOWN."""
-        return read(DeviceInfo.from_json, await self._ask("GET", f"devices/{device_id}"))
+        return read(DeviceInfo.from_json, await self.ask("GET", f"devices/{device_id}"))
 
     async def authenticate_device(
         self, device_id: str, service_data: bytes, *, setup_code: str | None = None
@@ -282,7 +291,7 @@ class GatewayClient(RasClient):
             "notifications": [item.hex() for item in notifications],
             **_present(hello=new_hello),
         }
-        data = await self._ask("POST", f"exchanges/{exchange_id}", body)
+        data = await self.ask("POST", f"exchanges/{exchange_id}", body)
         return read(lambda data: Exchange.from_json(data, exchange_id), data)
 
     async def tickets(
@@ -310,7 +319,7 @@ class GatewayClient(RasClient):
         """
         expires = int(time.time()) + OPERATE_TIME
         body = {"cmd": cmd, "person": person, "expires": expires, "wait": OPERATE_TIME}
-        data = await self._ask("POST", f"devices/{device_id}/operate", body)
+        data = await self.ask("POST", f"devices/{device_id}/operate", body)
         return data.get("result")
 
     async def relock(self, device_id: str) -> tuple[int, int | None]:
@@ -318,28 +327,28 @@ class GatewayClient(RasClient):
 
         That is what the lock reported, None before it did, 0 for never (API 5).
         """
-        data = await self._ask("GET", f"devices/{device_id}/config")
+        data = await self.ask("GET", f"devices/{device_id}/config")
         return read(_relock, data)
 
     async def set_relock(self, device_id: str, revision: int, seconds: int) -> None:
         """Have a lock lock itself after so many seconds (0..3600); a gateway delivers it."""
         body = {"rev": revision, "auto_relock_s": seconds}
-        await self._ask("PUT", f"devices/{device_id}/config", body)
+        await self.ask("PUT", f"devices/{device_id}/config", body)
 
     async def people(self) -> list[Person]:
         """Return who may use the locks of the account (API 6)."""
-        data = await self._ask("GET", "people")
+        data = await self.ask("GET", "people")
         return read(lambda data: [Person.from_json(item) for item in data["items"]], data)
 
     async def verify_audit(self, number: int, hash_: str) -> bool:
         """Return whether the audit still goes on from a head that was told before (API 7)."""
         body = {"from": {"n": number, "hash": hash_}}
-        data = await self._ask("POST", "audit/verify", body)
+        data = await self.ask("POST", "audit/verify", body)
         return read(lambda data: bool(data["ok"]), data)
 
     async def pending(self, device_id: str) -> list[PendingFrame]:
         """Return the queued administration frames of a lock (API 5)."""
-        data = await self._ask("GET", f"devices/{device_id}/pending")
+        data = await self.ask("GET", f"devices/{device_id}/pending")
         return read(lambda data: [PendingFrame.from_json(item) for item in data["packets"]], data)
 
     async def report_pending(self, device_id: str, notifications: Iterable[bytes]) -> bool:
@@ -356,7 +365,7 @@ class GatewayClient(RasClient):
     async def _about(self, device_id: str, route: str, body: Json) -> Json:
         """Send what this gateway says about a device."""
         body = {"gateway_id": self.gateway_id, **body}
-        return await self._ask("POST", f"devices/{device_id}/{route}", body)
+        return await self.ask("POST", f"devices/{device_id}/{route}", body)
 
 
 def _relock(data: Json) -> tuple[int, int | None]:
