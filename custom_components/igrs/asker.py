@@ -59,13 +59,15 @@ class Asker:
     """Who asks here; user is the name of a person of Home Assistant.
 
     name is that of the automation if there is no person; person is who the RAS decides for
-    (its identifier, not Home Assistant's), None for the household as such.
+    (its identifier, not Home Assistant's), None for the household as such. assist says that it
+    came out of a conversation with Home Assistant, which knows nothing of who speaks.
     """
 
     how: How
     user: str | None = None
     name: str | None = None
     person: str | None = None
+    assist: bool = False
     context: Context | None = None
 
     @property
@@ -88,7 +90,8 @@ async def async_asker(
     user = None
     if context.user_id is not None:
         user = await hass.auth.async_get_user(context.user_id)
-    if current_session.get() is not None or cause in _SPOKEN:
+    assist = current_session.get() is not None
+    if assist or cause in _SPOKEN:
         how = How.VOICE
     elif user is None or context.parent_id is not None:
         how = How.AUTOMATION
@@ -102,5 +105,6 @@ async def async_asker(
         user=None if user is None or user.system_generated else user.name,
         name=name,
         person=people.get(context.user_id or ""),
+        assist=assist,
         context=context,
     )

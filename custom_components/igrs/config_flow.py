@@ -12,6 +12,7 @@ from homeassistant.config_entries import (
     ConfigEntry,
     ConfigFlowResult,
     ConfigSubentryFlow,
+    OptionsFlow,
 )
 from homeassistant.const import CONF_CODE, CONF_METHOD, CONF_PASSWORD, CONF_URL
 from homeassistant.core import callback
@@ -49,6 +50,7 @@ from .login import (
 from .person_flow import PersonSubentryFlow
 from .ras import RasClient, async_shown_fingerprint, is_acceptable_url
 from .ras_errors import Code, RasCertificateError, RasError
+from .voice_flow import VoiceOptionsFlow
 
 CONF_HOME: Final = "home"
 
@@ -87,6 +89,13 @@ class IgrsConfigFlow(HeardLockFlow, domain=DOMAIN):
     ) -> dict[str, type[ConfigSubentryFlow]]:
         """Return that locks can be added by hand too, and people."""
         return {SUBENTRY_LOCK: LockSubentryFlow, SUBENTRY_PERSON: PersonSubentryFlow}
+
+    @staticmethod
+    @callback
+    @override
+    def async_get_options_flow(config_entry: ConfigEntry) -> OptionsFlow:
+        """Return that the owner chooses what a voice may do."""
+        return VoiceOptionsFlow()
 
     # The server
 

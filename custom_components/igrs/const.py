@@ -19,5 +19,8 @@ CONF_DEVICE_ID: Final = "device_id"
 
 EVENT_ACCESS: Final = "igrs_access"
 
+CONF_VOICE_UNLOCK: Final = "voice_unlock"
+CONF_VOICE_PIN: Final = "voice_pin"
+
 CONF_USER: Final = "user"
 CONF_PERSON: Final = "person"

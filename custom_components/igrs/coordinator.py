@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Final, override
 
 from homeassistant.config_entries import ConfigSubentry
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
-from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.event import async_call_later
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 
@@ -21,6 +20,7 @@ from .answers import Tickets
 from .asker import Asker
 from .carrier import Carrier
 from .const import CONF_DEVICE_ID, DOMAIN, LOGGER
+from .device import async_describe
 from .errors import LockError
 from .history import History
 from .igrs_codec.bsld.frame import Bolt, Capability, LockState, Operation
@@ -171,14 +171,16 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
         version = self.memory.version
         return version is not None and capability in version.capabilities
 
-    async def async_operate(self, operation: Operation, asker: Asker) -> None:
+    async def async_operate(
+        self, operation: Operation, asker: Asker, pin: str | None = None
+    ) -> None:
         """Lock, unlock or open, and wait until it is done; or raise LockError."""
         asked = (operation, asker)
         self._asked.append(asked)
         self._show()
         try:
             with recorded(operation, asker) as self.timeline:
-                await self._operations.async_do(operation, asker)
+                await self._operations.async_do(operation, asker, pin)
         finally:
             self._asked.remove(asked)
             self._show()
@@ -382,12 +384,7 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
     def version_known(self) -> None:
         """Show what the lock is and can do (called by the learner)."""
         self._file.save()
-        registry = dr.async_get(self.hass)
-        device = registry.async_get_device_by_identifier(
-            (DOMAIN, self.device_id), self.config_entry.entry_id
-        )
-        if device is not None and self.memory.version is not None:
-            registry.async_update_device(device.id, sw_version=self.memory.version.firmware)
+        async_describe(self.hass, self.config_entry.entry_id, self.device_id, self.memory.version)
         listeners, self._known_listeners = self._known_listeners, []
         for listener in listeners:
             listener()

@@ -34,7 +34,14 @@ class Reason(StrEnum):
     OUTSIDE_AREA = "outside_area"
     USES_SPENT = "uses_spent"
     NEEDS_CONFIRMATION = "needs_confirmation"
+    NEEDS_PIN = "needs_pin"
     PIN_WRONG = "pin_wrong"
+    PIN_MALFORMED = "pin_malformed"
+    PIN_PAUSED = "pin_paused"
+    VOICE_OFF = "voice_off"
+    VOICE_NEEDS_PIN = "voice_needs_pin"
+    VOICE_HAS_NO_PIN = "voice_has_no_pin"
+    VOICE_NO_SUCH_LOCK = "voice_no_such_lock"
     NO_GATEWAY = "no_gateway"
     RAS_SILENT = "ras_silent"
     TOO_OFTEN = "too_often"
@@ -65,6 +72,7 @@ _REASONS: dict[int, Reason] = {
     Code.USES_SPENT: Reason.USES_SPENT,
     Code.CONFIRMATION_NEEDED: Reason.NEEDS_CONFIRMATION,
     Code.PIN_WRONG: Reason.PIN_WRONG,
+    Code.TOO_MANY_TRIES: Reason.PIN_PAUSED,
     Code.RATE_LIMITED: Reason.TOO_OFTEN,
 }
 
@@ -86,6 +94,8 @@ def refusal(err: RasError | int | None) -> LockError:
     """Return the error for what the RAS said (an error or a code), or did not say."""
     if isinstance(err, RasError) and not isinstance(err, RasRefusedError):
         return LockError(Reason.RAS_SILENT)
+    if isinstance(err, RasError) and err.needs == "pin":
+        return LockError(Reason.NEEDS_PIN)
     code = err.code if isinstance(err, RasError) else err
     reason = _REASONS.get(code or Code.FAILED)
     return LockError(Reason.RAS_REFUSES, code=str(code)) if reason is None else LockError(reason)

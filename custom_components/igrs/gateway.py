@@ -34,8 +34,9 @@ from .igrs_codec.bsld.tracker import clock_agrees
 from .issues import Issues, Trouble
 from .push import Push
 from .ras import GatewayClient
-from .ras_errors import Code, RasAuthError, RasError, RasSchemaError
+from .ras_errors import Code, RasAuthError, RasError, RasRefusedError, RasSchemaError
 from .storage import Memory
+from .voice_pin import VoicePin
 
 type IgrsConfigEntry = ConfigEntry[Gateway]
 
@@ -62,6 +63,7 @@ class Gateway:
         self.ras = ras
         self.memory = memory
         self.server_id: str = entry.data[CONF_SERVER_ID]
+        self.voice_pin = VoicePin(hass, entry, memory)
         self.issues = Issues(hass, entry.entry_id)
         self.online = False
         self.clock_confirmed = False
@@ -77,6 +79,7 @@ class Gateway:
             lost=self._lost,
             after=memory.push_after,
         )
+        self._missed_news = False  # the RAS could not tell all that happened meanwhile
         self._news = asyncio.Event()
         self._online_listeners: set[CALLBACK_TYPE] = set()
         self._lock_listeners: set[Callable[[IgrsCoordinator], None]] = set()
@@ -176,6 +179,9 @@ class Gateway:
         else:
             self.clock_confirmed = False
             LOGGER.warning("The clocks of Home Assistant and of the RAS do not agree")
+        self._missed_news |= ready.reset
+        if self._missed_news:
+            self._background(self._async_look_for_removed(), "removed locks")
         for coordinator in self.coordinators.values():
             coordinator.async_renew_soon()
             coordinator.async_tell_soon()
@@ -349,9 +355,25 @@ class Gateway:
         if coordinator is None:
             return
         if op == "removed":
-            self._hass.config_entries.async_remove_subentry(self._entry, coordinator.subentry_id)
+            self._remove(coordinator)
         elif op == "rotated":
             coordinator.async_renew_soon()
+
+    async def _async_look_for_removed(self) -> None:
+        """Let go of the locks that the RAS does not know any more; other news comes by itself."""
+        for coordinator in tuple(self.coordinators.values()):
+            try:
+                await self.ras.device(coordinator.device_id)
+            except RasRefusedError as err:
+                if err.code == Code.DEVICE_UNKNOWN:
+                    self._remove(coordinator)
+            except RasError:
+                return  # it is tried again with the next connection
+        self._missed_news = False
+
+    @callback
+    def _remove(self, coordinator: IgrsCoordinator) -> None:
+        self._hass.config_entries.async_remove_subentry(self._entry, coordinator.subentry_id)
 
     async def async_keep(
         self, device_id: str, tickets: Iterable[Json], k_adv: Mapping[int, bytes]

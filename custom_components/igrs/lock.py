@@ -1,8 +1,10 @@
 """The bolt of each lock."""
 
+from collections.abc import Mapping
 from typing import Any, Final, override
 
 from homeassistant.components.lock import LockEntity, LockEntityFeature
+from homeassistant.const import ATTR_CODE
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
@@ -11,9 +13,11 @@ from .coordinator import IgrsCoordinator
 from .entity import IgrsEntity
 from .gateway import IgrsConfigEntry
 from .igrs_codec.bsld.frame import Bolt, Capability, Operation
+from .voice import async_operate
 
 PARALLEL_UPDATES = 0  # locks run beside each other; each has a queue of its own
 
+_PIN_OR_NOTHING: Final = r"^(\d{4,12})?$"
 _MOVING: Final = {Bolt.LOCKING: Operation.LOCK, Bolt.UNLOCKING: Operation.UNLOCK}
 _IS_LOCKED: Final = {Bolt.LOCKED: True, Bolt.UNLOCKED: False, Bolt.OPEN: False}
 
@@ -101,6 +105,16 @@ class IgrsLock(IgrsEntity, LockEntity):
         """Return who operated last, or how."""
         return self.coordinator.data.changed_by
 
+    @property
+    @override
+    def code_format(self) -> str | None:
+        """Return that a PIN can be given, once the RAS has asked for one of a person here.
+
+        Everybody else leaves it empty; an entity has only one format for all of them.
+        """
+        people = set(self.coordinator.config_entry.runtime_data.people.values())
+        return _PIN_OR_NOTHING if people & self.coordinator.memory.pins else None
+
     @callback
     @override
     def _handle_coordinator_update(self) -> None:
@@ -113,19 +127,19 @@ class IgrsLock(IgrsEntity, LockEntity):
     @override
     async def async_lock(self, **kwargs: Any) -> None:
         """Lock the lock."""
-        await self._async_operate(Operation.LOCK)
+        await self._async_operate(Operation.LOCK, kwargs)
 
     @override
     async def async_unlock(self, **kwargs: Any) -> None:
         """Unlock the lock."""
-        await self._async_operate(Operation.UNLOCK)
+        await self._async_operate(Operation.UNLOCK, kwargs)
 
     @override
     async def async_open(self, **kwargs: Any) -> None:
         """Draw the latch."""
-        await self._async_operate(Operation.OPEN)
+        await self._async_operate(Operation.OPEN, kwargs)
 
-    async def _async_operate(self, operation: Operation) -> None:
+    async def _async_operate(self, operation: Operation, given: Mapping[str, Any]) -> None:
         people = self.coordinator.config_entry.runtime_data.people
         asker = await async_asker(self.hass, self._context, people)
-        await self.coordinator.async_operate(operation, asker)
+        await async_operate(self.coordinator, operation, asker, given.get(ATTR_CODE))

@@ -10,7 +10,6 @@ from homeassistant.config_entries import (
     ConfigFlow,
     ConfigFlowResult,
     ConfigSubentry,
-    ConfigSubentryFlow,
     SubentryFlowResult,
 )
 from homeassistant.core import callback
@@ -34,6 +33,7 @@ from .discovery import (
 )
 from .flow_errors import CONF_SETUP_CODE, FORM_ERRORS, Problem, problem
 from .ras_errors import RasError
+from .voice_flow import VoiceOfLockFlow
 
 CONF_HOME: Final = "home"
 CONF_LOCK: Final = "lock"
@@ -148,8 +148,8 @@ class HeardLockFlow(ConfigFlow):
         )
 
 
-class LockSubentryFlow(ConfigSubentryFlow):
-    """Add one of the locks in sight to a home."""
+class LockSubentryFlow(VoiceOfLockFlow):
+    """Add one of the locks in sight to a home, or change what a voice may do there."""
 
     def __init__(self) -> None:
         """Know no lock yet."""

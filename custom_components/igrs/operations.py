@@ -52,7 +52,9 @@ REFUSALS: Final = frozenset(
         Reason.OUTSIDE_AREA,
         Reason.USES_SPENT,
         Reason.NEEDS_CONFIRMATION,
+        Reason.NEEDS_PIN,
         Reason.PIN_WRONG,
+        Reason.PIN_PAUSED,
     }
 )
 
@@ -85,11 +87,14 @@ class Operations:
         self._online = online
         self._keep = keep
 
-    async def async_do(self, operation: Operation, asker: Asker) -> None:
-        """Lock, unlock or open for who asks, and wait until it is done; or raise LockError."""
+    async def async_do(self, operation: Operation, asker: Asker, pin: str | None) -> None:
+        """Lock, unlock or open for who asks, and wait until it is done; or raise LockError.
+
+        pin is what the person gave for the RAS (4 to 12 digits).
+        """
         began = time.monotonic()
         try:
-            done = await self._async_do(operation, asker.person)
+            done = await self._async_do(operation, asker.person, pin)
         except LockError as err:
             if err.reason in REFUSALS:
                 self._history.refused(asker, err.reason)
@@ -108,9 +113,9 @@ class Operations:
             )
         )
 
-    async def _async_do(self, operation: Operation, person: str | None) -> Done:
+    async def _async_do(self, operation: Operation, person: str | None, pin: str | None) -> Done:
         if person is not None and not await self._async_has_ticket(operation, person):
-            return await self._async_through_ras(operation, person)
+            return await self._async_through_ras(operation, person, pin)
         return await self._carrier.async_operate(operation, person)
 
     async def _async_has_ticket(self, operation: Operation, person: str) -> bool:
@@ -132,6 +137,7 @@ class Operations:
                 asked = False
             else:
                 self._keep(new, person)
+                self._remember_pin(person, needed=False)  # with one there is no ticket
             note(Stage.DECIDED)
         live = [ticket for ticket in tickets.values() if ticket.expires > time.time()]
         if any(_RIGHTS[operation] in ticket.rights for ticket in live):
@@ -140,12 +146,15 @@ class Operations:
             raise LockError(Reason.NO_PERMISSION if live else Reason.TICKET_EXPIRED)
         return False
 
-    async def _async_through_ras(self, operation: Operation, person: str) -> Done:
+    async def _async_through_ras(self, operation: Operation, person: str, pin: str | None) -> Done:
         """Have the RAS decide and do it, through the gateway that reaches the lock best."""
         try:
-            result = await self._ras.operate(self._device_id, operation.name.lower(), person)
+            result = await self._ras.operate(self._device_id, operation.name.lower(), person, pin)
         except RasRefusedError as err:
-            raise refusal(err) from err
+            reason = refusal(err)
+            if reason.reason is Reason.NEEDS_PIN:
+                self._remember_pin(person, needed=True)
+            raise reason from err
         except RasError as err:
             raise LockError(Reason.OUTCOME_UNKNOWN) from err
         note(Stage.CARRIED)
@@ -153,9 +162,17 @@ class Operations:
             raise LockError(Reason.OUTCOME_UNKNOWN)
         if (code := result["code"]) != Code.OK:
             raise refusal(code)
+        if pin is None and operation is not Operation.LOCK:
+            self._remember_pin(person, needed=False)
         with suppress(LockError):
             await self._learner.async_learn()
         return Done(result["state"]["event"], "")
+
+    def _remember_pin(self, person: str, *, needed: bool) -> None:
+        """Remember whether the RAS wants a PIN of a person: a form can ask for it then."""
+        if needed != (person in self._memory.pins):
+            self._memory.pins ^= {person}
+            self._file.save()
 
     def _measure(self, operation: Operation, began: float, *, done: bool) -> None:
         measured = Measured(done, time.monotonic() - began, operation is Operation.UNLOCK)

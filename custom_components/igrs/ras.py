@@ -109,7 +109,11 @@ def _data(answer: Json) -> Json:
         raise RasAuthError(code)
     retry_after = data.get("retry_after")
     error = RasUnreachableError if code in _NOT_WORKING else RasRefusedError
-    raise error(code, retry_after=None if retry_after is None else float(retry_after))
+    raise error(
+        code,
+        retry_after=None if retry_after is None else float(retry_after),
+        needs=data.get("needs"),
+    )
 
 
 def check_schema(info: Json) -> None:
@@ -312,13 +316,22 @@ class GatewayClient(RasClient):
         data = await self._about(device_id, "tickets", body)
         return read(Tickets.from_json, data)
 
-    async def operate(self, device_id: str, cmd: str, person: str) -> Json | None:
+    async def operate(
+        self, device_id: str, cmd: str, person: str, pin: str | None = None
+    ) -> Json | None:
         """Have a lock operated for a person; return the result, None if it takes too long.
 
-        cmd is lock, unlock or open. The refusal is a RasRefusedError (API 6).
+        cmd is lock, unlock or open, pin what the person gave (4 to 12 digits). The refusal is a
+        RasRefusedError (API 6).
         """
         expires = int(time.time()) + OPERATE_TIME
-        body = {"cmd": cmd, "person": person, "expires": expires, "wait": OPERATE_TIME}
+        body = {
+            "cmd": cmd,
+            "person": person,
+            "expires": expires,
+            "wait": OPERATE_TIME,
+            **_present(pin=pin),
+        }
         data = await self.ask("POST", f"devices/{device_id}/operate", body)
         return data.get("result")
 

@@ -63,11 +63,21 @@ class Code(IntEnum):
 class RasError(Exception):
     """Base of everything the RAS client raises."""
 
-    def __init__(self, code: int | None = None, *, retry_after: float | None = None) -> None:
-        """Keep the code of the answer and the wait it asks for, in seconds."""
+    def __init__(
+        self,
+        code: int | None = None,
+        *,
+        retry_after: float | None = None,
+        needs: str | None = None,
+    ) -> None:
+        """Keep the code of the answer, the wait it asks for (s), and what is to be shown.
+
+        needs is `pin` or `confirm` with code 3006 (API 6).
+        """
         super().__init__(code)
         self.code = code
         self.retry_after = retry_after
+        self.needs = needs
 
     @override
     def __str__(self) -> str:

@@ -32,6 +32,16 @@ class Measured(NamedTuple):
     opened: bool
 
 
+class Tries(NamedTuple):
+    """How many voice PINs in a row were wrong, and until when (Unix s) none is compared."""
+
+    wrong: int
+    until: float
+
+
+NO_TRIES: Final = Tries(0, 0)
+
+
 @dataclass(slots=True, kw_only=True)
 class LockMemory:
     """What is kept of one lock.
@@ -40,7 +50,8 @@ class LockMemory:
     next_record is the log record to read next for the RAS, last_record the newest that was
     shown here (both u16), unsent what was read and the RAS has not got yet, gap the first and
     last record that it misses. tampered says that nobody has cleared a tamper alarm since;
-    last_user and last_how tell of the last movement.
+    last_user and last_how tell of the last movement; pins are the persons of whom the RAS wants
+    a PIN.
     """
 
     tickets: dict[int, Ticket] = field(default_factory=dict, repr=False)
@@ -55,6 +66,7 @@ class LockMemory:
     operations: list[Measured] = field(default_factory=list)
     last_user: str | None = None
     last_how: str | None = None
+    pins: set[str] = field(default_factory=set)
 
     def of(self, person: str | None) -> dict[int, Ticket]:
         """Return the tickets of a person, or those of the household."""
@@ -77,6 +89,7 @@ class LockMemory:
             "operations": [list(operation) for operation in self.operations],
             "last_user": self.last_user,
             "last_how": self.last_how,
+            "pins": sorted(self.pins),
         }
 
 
@@ -114,6 +127,7 @@ def _lock_from_json(device_id: str, data: dict[str, Any]) -> LockMemory:
         operations=[Measured(*operation) for operation in data.get("operations", ())],
         last_user=data.get("last_user"),
         last_how=data.get("last_how"),
+        pins=set(data.get("pins", ())),
     )
 
 
@@ -129,6 +143,7 @@ class Memory:
         self.names: dict[int, str] = {}  # of people, by user account ID
         self.push_after: int | None = None  # number of the last message that was pushed
         self.audit_head: tuple[int, str] | None = None  # of the RAS: number, hash
+        self.pin_tries = NO_TRIES
 
     async def async_load(self) -> None:
         """Read the file, if there is one."""
@@ -141,6 +156,7 @@ class Memory:
         self.push_after = data.get("push_after")
         head = data.get("audit_head")
         self.audit_head = None if head is None else (head[0], head[1])
+        self.pin_tries = Tries(*data.get("pin_tries", NO_TRIES))
 
     def lock(self, device_id: str) -> LockMemory:
         """Return what is kept of a lock; change it, then save."""
@@ -200,4 +216,5 @@ class Memory:
             "names": {str(uid): name for uid, name in self.names.items()},
             "push_after": self.push_after,
             "audit_head": self.audit_head,
+            "pin_tries": list(self.pin_tries),
         }

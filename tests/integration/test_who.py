@@ -64,6 +64,7 @@ async def test_app(home: Home) -> None:
 
 async def test_voice(home: Home) -> None:
     """What comes out of a conversation is told as spoken."""
+    home.hass.config_entries.async_update_entry(home.entry, options={"voice_unlock": "without_pin"})
     bea = await home.hass.auth.async_create_user("Bea")
 
     with async_get_chat_session(home.hass):
