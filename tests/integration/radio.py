@@ -27,6 +27,7 @@ from homeassistant.components import bluetooth
 from homeassistant.core import HomeAssistant
 
 from igrs_codec.bsld.advert import SERVICE_UUID
+from igrs_codec.bsld.packet import parse_header
 from reference_devices.radio import RadioLink, hang_up
 
 SOURCE = "00:00:00:00:00:AA"
@@ -44,6 +45,8 @@ class Traffic:
     """What crossed the air after connecting: subscribe, write, read, notify."""
     writes: list[bytes] = field(default_factory=list)
     notifications: list[bytes] = field(default_factory=list)
+    trail: list[str] = field(default_factory=list)
+    """All that can be the last before a link is cut, connecting included, packets by kind."""
 
 
 @dataclass(slots=True)
@@ -60,6 +63,10 @@ class Faults:
     taken: int = 0
     """Connections that belong to somebody else."""
     on_write: Callable[[bytes], None] | None = None
+    cut_after: int = 0
+    """The number of the step in the trail after which the link is cut, once."""
+    lose_last: bool = False
+    """A write that is the last step before the cut does not reach the lock."""
 
 
 class HomeRadio:
@@ -75,6 +82,7 @@ class HomeRadio:
         self.clients: set[BumbleClient] = set()
         self.connecting = asyncio.Lock()
         self.ending: asyncio.Future[None] | None = None
+        self.severed: set[asyncio.Task[None]] = set()
 
     @property
     def free(self) -> int:
@@ -106,6 +114,21 @@ class HomeRadio:
         """Cut every connection, as when the lock goes out of range."""
         for client in list(self.clients):
             await client.cut()
+        if self.severed:
+            await asyncio.wait(self.severed)
+
+    def passes(self, client: BumbleClient, what: str) -> None:
+        """Note a step, and cut the link if it is to be the last."""
+        self.traffic.trail.append(what)
+        if len(self.traffic.trail) == self.faults.cut_after:
+            self.faults.cut_after = 0
+            client.sever()
+
+    @property
+    def is_lost(self) -> bool:
+        """Return whether the next write is lost, because the link is cut with it."""
+        last = len(self.traffic.trail) + 1 == self.faults.cut_after
+        return last and self.faults.lose_last
 
 
 class BumbleClient(BaseBleakClient):
@@ -147,11 +170,14 @@ class BumbleClient(BaseBleakClient):
         self.radio.clients.add(self)
         self._connection.on(Connection.EVENT_DISCONNECTION, self._on_disconnection)
         self._peer = Peer(self._connection)
+        self.radio.passes(self, "connect")
+        self._check_connected()
         try:
             await self._discover()
         except asyncio.CancelledError:
             await self.cut()
             raise
+        self.radio.passes(self, "services")
 
     async def _reach(self) -> Connection:
         """Connect, or end the attempt at the controller too: a task cannot be cancelled there."""
@@ -195,6 +221,21 @@ class BumbleClient(BaseBleakClient):
                     )
                 )
 
+    def _check_connected(self) -> None:
+        if self._connection is None:
+            raise BleakError("not connected")
+
+    def sever(self) -> None:
+        """Lose the connection in this moment: nothing comes any more."""
+        connection = self._connection
+        assert connection is not None
+        connection.remove_listener(Connection.EVENT_DISCONNECTION, self._on_disconnection)
+        asyncio.get_running_loop().call_soon(self._on_disconnection, 0)
+        self._connection = None
+        task = asyncio.create_task(hang_up(connection))
+        self.radio.severed.add(task)
+        task.add_done_callback(self.radio.severed.discard)
+
     def _on_disconnection(self, _: int) -> None:
         self.radio.clients.discard(self)
         self._connection = None
@@ -225,11 +266,14 @@ class BumbleClient(BaseBleakClient):
     async def read_gatt_char(
         self, characteristic: BleakGATTCharacteristic, *, use_cached: bool = False, **kwargs: Any
     ) -> bytearray:
+        self._check_connected()
         self.radio.traffic.steps.append("read")
         try:
-            return bytearray(await _proxy(characteristic).read_value())
+            value = bytearray(await _proxy(characteristic).read_value())
         except (core.BaseBumbleError, att.ATT_Error) as err:
             raise BleakError("reading failed") from err
+        self.radio.passes(self, "read INFO")
+        return value
 
     @override
     async def read_gatt_descriptor(
@@ -242,6 +286,7 @@ class BumbleClient(BaseBleakClient):
         self, characteristic: BleakGATTCharacteristic, data: SizedBuffer, response: bool
     ) -> None:
         packet = bytes(data)
+        self._check_connected()
         self.radio.traffic.steps.append("write")
         self.radio.traffic.writes.append(packet)
         faults = self.radio.faults
@@ -253,7 +298,9 @@ class BumbleClient(BaseBleakClient):
         if faults.lose_writes:
             faults.lose_writes -= 1
             return
-        await _proxy(characteristic).write_value(packet, with_response=response)
+        if not self.radio.is_lost:
+            await _proxy(characteristic).write_value(packet, with_response=response)
+        self.radio.passes(self, f"write {_kind(packet)}")
 
     @override
     async def write_gatt_descriptor(
@@ -266,17 +313,23 @@ class BumbleClient(BaseBleakClient):
         self, characteristic: BleakGATTCharacteristic, callback: NotifyCallback, **kwargs: Any
     ) -> None:
         def notified(value: bytes) -> None:
+            if self._connection is None:
+                return
             if self.radio.faults.lose_notifications:
                 self.radio.faults.lose_notifications -= 1
                 return
             self.radio.traffic.steps.append("notify")
             self.radio.traffic.notifications.append(bytes(value))
             callback(bytearray(value))
+            self.radio.passes(self, f"hear {_kind(value)}")
 
         if self.radio.faults.fail_subscriptions:
             self.radio.faults.fail_subscriptions -= 1
             raise BleakError("subscribing failed")
+        self._check_connected()
         self.radio.traffic.steps.append("subscribe")
+        self.radio.passes(self, "subscribe")
+        self._check_connected()
         self._subscribers[characteristic.handle] = notified
         try:
             await _proxy(characteristic).subscribe(notified)
@@ -299,6 +352,10 @@ async def _give_up(device: Device, attempt: asyncio.Task[Connection]) -> None:
         await asyncio.wait([attempt], timeout=0.1)
     if attempt.exception() is None:
         await hang_up(attempt.result())
+
+
+def _kind(packet: bytes) -> str:
+    return parse_header(packet).kind.name
 
 
 def _proxy(characteristic: BleakGATTCharacteristic) -> CharacteristicProxy[bytes]:
