@@ -11,7 +11,7 @@ from ..errors import Code, RasError
 from ..keys import MID, PRINCIPAL, new_id
 from ..principal import Kind, allow
 from ..web import answer, body, schema
-from .access import own_gateway, visible_lock
+from .access import live_lock, own_gateway, visible_lock
 from .agenda import current_key, pending_key
 from .decision import OPENING, Wish, is_timely
 from .delivery import deliver, set_clock
@@ -202,8 +202,8 @@ async def deliver_due(request: web.Request) -> web.Response:
 
 
 def _reachable(request: web.Request) -> Lock:
-    """Return a lock of the caller that has a key to talk with, or raise 2001."""
-    lock, _ = visible_lock(request)
+    """Return a lock that the caller may use and that has a key to talk with, or raise 2001."""
+    lock, _ = live_lock(request)
     if current_key(lock.record) is None and pending_key(lock.record) is None:
         raise RasError(Code.DEVICE_UNKNOWN, "This device has no key yet")
     return lock

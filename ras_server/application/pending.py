@@ -10,7 +10,7 @@ from ..keys import PRINCIPAL
 from ..principal import Kind, allow
 from ..store.devices import StoredFrame
 from ..web import answer, body, schema
-from .access import own_gateway, visible_lock
+from .access import live_lock, own_gateway
 from .agenda import MAX_AGE, refused, waits
 from .delivery import due
 from .flows import has_error, read_frame_answer, take_answer
@@ -30,7 +30,7 @@ _REPORT: Final = schema(
 @allow(Kind.USER, Kind.GATEWAY)
 async def show(request: web.Request) -> web.Response:
     """Hand out the frame that the lock has to get next; the same one to every gateway."""
-    lock, _ = visible_lock(request)
+    lock, _ = live_lock(request)
     frame = _frame(request.app, lock)
     packets = (
         [] if frame is None else [{"packet": frame.packet.hex(), "not_after": frame.time + MAX_AGE}]
@@ -55,7 +55,7 @@ def _frame(app: web.Application, lock: Lock) -> StoredFrame | None:
 async def report(request: web.Request) -> web.Response:
     """Take what the lock answered to a frame that was carried to it."""
     app, asked = request.app, body(request, _REPORT)
-    lock, _ = visible_lock(request)
+    lock, _ = live_lock(request)
     own_gateway(request, asked["gateway_id"])
     locks, accepted = app[LOCKS], False
     answered = read_frame_answer(locks, lock, asked["notifications"])

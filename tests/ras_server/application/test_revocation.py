@@ -187,3 +187,32 @@ async def test_lock_that_was_reset(
     assert registered.data["result"]["code"] == 0, registered
     async with online(home, door):
         assert (await operate(ben, door, unlock(clock))).http == 200
+
+
+@pytest.mark.parametrize(
+    ("what", "body"),
+    [
+        pytest.param("time", {}, id="takes the lock's time frames"),
+        pytest.param("deliver", {}, id="keeps others from the lock"),
+        pytest.param("pending", {"notifications": []}, id="answers for the lock"),
+    ],
+)
+async def test_nothing_is_carried_for_him(
+    owner: Client, ben: Client, home: Gateway, door: Door, *, what: str, body: dict[str, object]
+) -> None:
+    """Whose grant has ended carries nothing: he could hold up his own revocation for ever."""
+    given = await grant(owner, door, "ben@example.org")
+    theirs = await gateway_of(ben, "home_assistant")
+    await deliver(home, door)
+    await owner.request("DELETE", f"/v1/grants/{given.data['grant_id']}")
+    path = f"/v1/devices/{door.device_id}"
+
+    opened = await theirs.client.post(
+        f"{path}/{what}", {"gateway_id": theirs.id, "hello": door.connect().hex()} | body
+    )
+    frames = await theirs.client.get(f"{path}/pending")
+
+    assert (opened.code, frames.code) == (3003, 3003)
+    await deliver(home, door)
+    users = await owner.get(f"{path}/users")
+    assert ben.user_id not in str(users.body)
