@@ -171,6 +171,7 @@ def _registered(
         "device.register", f"gw:{gateway.gateway_id}", lock.address, result=outcome["code"]
     )
     if outcome["status"]:
+        app[LOCKS].release(lock)
         return outcome
     tell_registration(app, lock, "added")
     (standing,) = standings(app, lock, gateway.user_id)

@@ -46,6 +46,8 @@ class Lock:
         self.epoch_doubted = False
         """A gateway reported that the lock refuses the known epoch."""
         self.handles: dict[str, DeviceKey] = {}
+        self.forgotten = False
+        """The device was removed; an exchange may still hold this."""
 
     @property
     def device(self) -> Device:
@@ -143,7 +145,12 @@ class Locks:
                 lock.record = lock.stored = fresh
 
     def save(self, lock: Lock, record: Record) -> None:
-        """Store what has changed, in one transaction; nothing is sent before."""
+        """Store what has changed, in one transaction; nothing is sent before.
+
+        Raises 2001 if the device was forgotten, perhaps registered anew, in the meantime.
+        """
+        if lock.forgotten or self._locks.setdefault(lock.id, lock) is not lock:
+            raise RasError(Code.DEVICE_UNKNOWN, "The device was removed in the meantime")
         if record.device.code_key == NEW_CODE_KEY:
             record = self._with_code_key(lock, record)
         if record != lock.stored:
@@ -178,28 +185,36 @@ class Locks:
 
     def forget(self, lock: Lock) -> None:
         """Forget a device; its keys remain in the journal."""
+        if self._locks.get(lock.id) is not lock:
+            return
         device = lock.device
-        if device.k_f is None:
-            store.delete(self.db, lock.id)
-        else:
+        store.delete(self.db, lock.id)
+        if device.k_f is not None:
             known = Device(
                 device_id=lock.id,
                 k_f=device.k_f,
                 state=State.KNOWN,
                 created=device.created,
             )
-            store.delete(self.db, lock.id)
             store.save(self.db, None, Record(device=known))
-        self._locks.pop(lock.id, None)
+        lock.forgotten = True
+        del self._locks[lock.id]
 
     def abandon(self, lock: Lock) -> None:
         """End a claim that was not proved; of a device nobody had heard of nothing is left."""
+        if self._locks.get(lock.id) is not lock:
+            return
         record = advance(lock.record, Step.ABANDON)
         if record.device.state == State.KNOWN and record.device.k_f is None:
             store.delete(self.db, lock.id)
-            self._locks.pop(lock.id, None)
+            lock.record, lock.stored = record, None
         else:
             self.save(lock, record)
+
+    def release(self, lock: Lock) -> None:
+        """Let go of a lock of which nothing is stored; who waits to claim it brings it back."""
+        if lock.stored is None and self._locks.get(lock.id) is lock:
+            del self._locks[lock.id]
 
     def key(self, lock: Lock, stored: StoredKey) -> DeviceKey:
         """Return the handle of a stored key, which is made once."""

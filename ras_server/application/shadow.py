@@ -84,6 +84,8 @@ def show(
     `at` is the lock's time, in Unix seconds; `told_as` is the source in the message if that is
     another one.
     """
+    if lock.forgotten:
+        return
     now, before = app[LOCKS].now, orjson.loads(lock.device.shadow)
     at = now if state.get("clock") is False else min(at, now)
     if _is_late(before, state, source=source, at=at, now=now):

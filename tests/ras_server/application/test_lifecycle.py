@@ -1,10 +1,16 @@
 """Authentication, registration and removal over HTTP: who may, and what is refused."""
 
+import asyncio
+
+from aiohttp import web
 import pytest
 
 from igrs_codec.bsld.label import setup_code
 from ras_server.app import create_app
+from ras_server.application.locks import LOCKS
+from ras_server.keys import DATABASE
 from ras_server.settings import Settings
+from ras_server.store.devices import forget_time_frames
 from ras_server.vault import Vault
 from tests.ras_server.application.parts import DEVICE, K_F, Door, Gateway
 from tests.ras_server.client import Answer, Client
@@ -294,3 +300,64 @@ async def test_rename(owner: Client, home: Gateway, door: Door) -> None:
 def test_settings_are_enough(settings: Settings) -> None:
     """The application needs nothing but its settings and its key."""
     assert create_app(settings, vault=Vault(MASTER_KEY))
+
+
+async def test_forgotten_meanwhile(owner: Client, home: Gateway, door: Door) -> None:
+    """A lock that is forgotten while a gateway is connected to it does not come back."""
+    opened = await home.client.post(
+        f"/v1/devices/{door.device_id}/exchange",
+        {"gateway_id": home.id, "hello": door.connect().hex(), "do": [{"cmd": "status"}]},
+    )
+    path = f"/v1/devices/{door.device_id}"
+    forgotten = await owner.post(f"{path}/remove", {"mode": "forget"})
+
+    ended = await home.carry(door, opened)
+
+    assert forgotten.http == 200
+    assert ended.data["done"]
+    assert (await owner.get(path)).code == 2001
+    assert (await owner.get("/v1/devices")).data["items"] == []
+
+
+async def test_nothing_is_left_of_a_try(
+    app: web.Application, gateway: Gateway, door: Door, clock: MovableClock
+) -> None:
+    """Who asks for the registration of any device does not fill the memory of the server."""
+    for number in range(3):
+        clock.move(61)
+        stranger = Door(clock, device=bytes((2, 0, 0, 0, 0, number)))
+        refused = await gateway.register(stranger)
+        assert refused.code == 2004, refused
+    assert not any(app[LOCKS].get(f"0200000000{number:02}") for number in range(3))
+    door.lock.press_button(1)
+    clock.move(61)
+    assert (await gateway.register(door)).data["result"]["code"] == 0
+
+
+async def test_second_try_waits_for_the_first(
+    app: web.Application, owner: Client, gateway: Gateway, door: Door, clock: MovableClock
+) -> None:
+    """A registration that waits while another one comes to nothing is not lost with it."""
+    body = {"gateway_id": gateway.id, "name": "Front door", "setup_code": door.setup_code}
+    path = f"/v1/devices/{door.device_id}"
+    first = await gateway.client.post(f"{path}/register", body | {"hello": door.connect().hex()})
+    waiting = asyncio.create_task(
+        gateway.client.post(f"{path}/register", body | {"hello": door.connect().hex()})
+    )
+    await asyncio.sleep(0.1)  # it waits for the lease: nothing tells that from outside
+    forget_time_frames(app[DATABASE], int(clock()) + 1)  # as if the first try was a minute ago
+    ended = await gateway.client.post(f"/v1/exchanges/{first.data['exchange_id']}", {})
+    second = await waiting
+    notifications, _ = door.write([bytes.fromhex(each) for each in second.data["packets"]])
+    proved = await gateway.client.post(
+        f"/v1/exchanges/{second.data['exchange_id']}",
+        {"notifications": [each.hex() for each in notifications]},
+    )
+    await gateway.see(door)
+
+    registered = await gateway.carry(door, proved)
+
+    assert ended.data["result"]["code"] == 2007
+    assert registered.data["result"]["code"] == 0, registered
+    assert (await owner.get(path)).data["state"] == "active"
+    assert len((await owner.get(f"{path}/users")).data["items"]) == 1
