@@ -169,7 +169,7 @@ async def lock_all(check: Check) -> None:
 
 async def knob(check: Check) -> None:
     """A knob is turned, and Home Assistant sees it without connecting."""
-    before = await until_alone(check)
+    before = await until_alone(check.home, check.door)
     for bolt in "unlock", "lock":
         await check.home.act(check.door, "knob", bolt)
         await check.home.hass.until_state(check.door.entity_id, {f"{bolt}ed"}, STATE_TIMEOUT)
@@ -177,11 +177,11 @@ async def knob(check: Check) -> None:
     must(after["connections"] == before["connections"], "there was a connection")
 
 
-async def until_alone(check: Check) -> dict[str, Any]:
+async def until_alone(home: Home, door: Door) -> dict[str, Any]:
     """Return what is to be seen at the door when nobody is connected any more."""
     async with asyncio.timeout(LINGER_TIMEOUT):
         while True:
-            seen = await check.home.act(check.door)
+            seen = await home.act(door)
             if seen["links"] == 0:
                 return seen
             await asyncio.sleep(0.2)

@@ -22,6 +22,7 @@ homeassistant:
   country: DE
   unit_system: metric
   time_zone: Europe/Berlin
+automation: !include automations.yaml
 config:
 conversation:
 history:
@@ -38,6 +39,7 @@ def prepare(folder: Path, port: int) -> None:
     storage = folder / ".storage"
     storage.mkdir(parents=True, exist_ok=True)
     (folder / "configuration.yaml").write_text(CONFIGURATION)
+    (folder / "automations.yaml").touch()
     installed = folder / "custom_components/igrs"
     shutil.rmtree(installed, ignore_errors=True)
     shutil.copytree(

@@ -1,6 +1,6 @@
 """A home in one process: Home Assistant, its radio, locks on the air, and their RAS."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import pytest
 
 from reference_devices.peripheral import on_air
 from reference_devices.radio import RadioLink
+from tests.integration.blocking import blocking_calls
 from tests.integration.home import (
     Home,
     RasSwitch,
@@ -26,6 +27,14 @@ from tests.integration.server import Ras, running_ras
 @pytest.fixture(autouse=True)
 def _custom_integration(enable_custom_integrations: None) -> None:
     """Let Home Assistant find this integration."""
+
+
+@pytest.fixture(autouse=True)
+def blocking() -> Iterator[list[str]]:
+    """Return the blocking calls that this integration made in the loop: none, when a test ends."""
+    with blocking_calls() as found:
+        yield found
+    assert found == []
 
 
 @pytest.fixture
