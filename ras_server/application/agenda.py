@@ -244,9 +244,18 @@ def prepare_plan(record: Record, *, x25519: bool) -> Plan | None:
 
 
 def rotation_due(record: Record) -> str:
-    """Return the reason of a re-key that has to be prepared now, or nothing."""
-    ready = record.device.state in {State.ACTIVE, State.ROTATING} and not record.device.code_key_due
-    return record.device.rekey if ready and pending_key(record) is None else ""
+    """Return the reason of a re-key that has to be prepared now, or nothing.
+
+    A generation that is on its way comes first, but for one on schedule that waits for tickets: a
+    stronger reason replaces it, as long as no frame was made under it.
+    """
+    reason, pending = record.device.rekey, pending_key(record)
+    if record.device.state not in {State.ACTIVE, State.ROTATING} or record.device.code_key_due:
+        return ""
+    if pending is None:
+        return reason
+    waits_for_tickets = pending.phase == Phase.READY and pending.private is None
+    return reason if waits_for_tickets and reason != SCHEDULE else ""
 
 
 def issue(

@@ -87,10 +87,15 @@ def committed(record: Record, key_id: str) -> Record:
         code_key_due=int(followed and key.private is not None),
         code_time=record.device.code_time if followed else 0,
         code_key=record.device.code_key if followed else NEW_CODE_KEY,
-        rekey=record.device.rekey if followed and key.private is not None else "",
+        rekey=_left(record.device.rekey) if followed and key.private is None else "",
     )
     key = replace(key, phase=Phase.CURRENT, private=None)
     return advance(replace(record, device=device), Step.COMMIT, key)
+
+
+def _left(reason: str) -> str:
+    """Return the re-key that is still wanted after a symmetric one."""
+    return "" if reason == SCHEDULE else reason
 
 
 def learnt(record: Record, epoch: int) -> Record:
@@ -180,7 +185,6 @@ def _codes_answered(record: Record, frame: StoredFrame, answer: admin.CodesAnswe
             code_key_due=0,
             code_time=frame.time,
             code_key=NEW_CODE_KEY,
-            rekey=device.rekey if device.rekey == SCHEDULE else "",
         )
         return replace(record, device=device)
     if answer.status is Status.FULL:

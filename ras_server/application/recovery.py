@@ -2,22 +2,27 @@
 
 What was taken away after the backup stays taken away; where the backup cannot know what followed,
 it is the safe side that counts: a person whose password was reset sets it anew, a gateway whose
-secret changed logs in anew. A lock that was re-keyed after the backup is found again with the key
-of the journal, one that was registered since gets its owner back.
+secret changed logs in anew, nobody is inside of a geofence that was set since, a grant for so many
+uses has none left. A lock that was re-keyed after the backup is found again with the key of the
+journal, one that was registered since gets its owner back.
 """
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Final
 
+import orjson
+
 from igrs_codec.bsld.keys import RE_KEY_NONCE_SIZE
+from igrs_codec.bsld.ticket import rights_from_names
 
 from ..keys import Random
-from ..store import devices, restored as store
+from ..store import devices, managers, restored as store, sites
 from ..store.db import Database
 from ..store.devices import Device, Record, StoredKey
 from .agenda import owner_user
 from .changejournal import Change
+from .geofence import Policy
 from .keyjournal import Entry
 from .ownership import OWNED, Phase, State, Step, advance
 from .transfer import handed_over
@@ -26,18 +31,42 @@ _SLACK: Final = 120
 """Seconds that a key may stand in the journal before the claim that it proves."""
 
 
-type _End = Callable[[Database, Change], None]
+type _End = Callable[[Database, Change], object]
 
 _ENDS: Final[dict[str, _End]] = {
+    **dict.fromkeys(
+        ("device.found", "device.lost"),
+        lambda db, change: store.set_lost(
+            db, change.subject, change.ts if change.action == "device.lost" else None
+        ),
+    ),
     **dict.fromkeys(
         ("grant.change", "grant.revoke"),
         lambda db, change: store.end_grant(db, change.detail["grant"], change.ts),
     ),
+    "gateway.manage_no_more": lambda db, change: managers.withdraw(db, change.subject),
     "gateway.remove": lambda db, change: store.remove_gateway(db, change.subject),
     "gateway.rotate": lambda db, change: store.end_secret(db, change.subject),
+    "key.rekey": lambda db, change: store.want_rekey(db, change.subject, change.detail["reason"]),
     "key.revoke_all": lambda db, change: store.want_epoch(
         db, change.subject, change.detail["epoch"]
     ),
+    "site.change": lambda db, change: store.lock_down(
+        db, change.subject, change.detail["lockdown"]
+    ),
+    "site.dismiss": lambda db, change: sites.remove_person(db, change.detail["person"]),
+    "site.geofence": lambda db, change: store.fence(
+        db, change.subject, _nowhere(change.detail["policy"])
+    ),
+    **dict.fromkeys(
+        ("site.put_device", "site.take_device"),
+        lambda db, change: sites.take_device(db, change.detail["device"]),
+    ),
+    **dict.fromkeys(
+        ("site.put_gateway", "site.take_gateway"),
+        lambda db, change: store.leave_households(db, change.detail["gateway"]),
+    ),
+    "site.remove": lambda db, change: sites.remove(db, change.subject),
     **dict.fromkeys(
         ("user.lock", "user.remove"),
         lambda db, change: store.lock_user(db, change.subject, locked=True),
@@ -47,6 +76,15 @@ _ENDS: Final[dict[str, _End]] = {
         lambda db, change: store.end_totp(db, change.subject),
     ),
     "user.unlock": lambda db, change: store.lock_user(db, change.subject, locked=False),
+    "user_row.change": lambda db, change: store.change_row(
+        db,
+        change.subject,
+        change.detail["uid"],
+        rights=rights_from_names(change.detail["rights"]),
+    ),
+    "user_row.delete": lambda db, change: store.delete_row(
+        db, change.subject, change.detail["uid"]
+    ),
 }
 """What is done for those changes that one statement follows."""
 
@@ -73,6 +111,7 @@ class Recovery:
         head = store.head(self._db)
         with self._db.write():
             store.forget_logins(self._db)
+            store.spend_uses(self._db)
             for change in changes:
                 if change.n > head:
                     self._follow(change, entries)
@@ -120,6 +159,7 @@ class Recovery:
             self._forget(device_id)
             return
         store.end_grants(self._db, device_id, at)
+        sites.take_device(self._db, device_id)
         new = handed_over(record, owner, self._new_uid(device_id))
         devices.save(self._db, record, new)
 
@@ -163,6 +203,14 @@ class Recovery:
             code_key_due=1,  # codes that were given out since are not known
         )
         devices.save(self._db, record, replace(found, device=device, frame=None))
+
+
+def _nowhere(policy: str) -> str | None:
+    """Return a fence that nobody is inside of: the place of the one that was set is not known."""
+    if policy == Policy.OFF:
+        return None
+    limits = {"radius_m": 0, "dwell_s": 0, "max_age_s": 0, "max_accuracy_m": -1}
+    return orjson.dumps({"lat": 0.0, "lon": 0.0, "policy": policy} | limits).decode()
 
 
 def _is(entry: Entry, device_id: str, *, since: int) -> bool:

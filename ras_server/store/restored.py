@@ -7,7 +7,7 @@ from .db import Database
 _PAST: Final = 1 << 20
 """So far the numbers of messages go on: a client that knows a later one reads its lists again."""
 
-_LOGINS: Final = ("token", "session", "trust", "answer", "message", "verification")
+_LOGINS: Final = ("token", "session", "trust", "answer", "message", "verification", "transfer")
 
 
 def head(db: Database) -> int:
@@ -76,6 +76,55 @@ def end_totp(db: Database, user_id: str) -> None:
 def lock_user(db: Database, user_id: str, *, locked: bool) -> None:
     """Lock a person out, or let him in again."""
     db.execute("UPDATE user SET locked = ? WHERE user_id = ?", (locked, user_id))
+
+
+def spend_uses(db: Database) -> None:
+    """Count the uses of every grant that has a number of them as spent: who knows how many are."""
+    db.execute("UPDATE access_grant SET uses_spent = uses_max WHERE uses_max NOT NULL")
+
+
+def set_lost(db: Database, device_id: str, at: int | None) -> None:
+    """Count a lock as lost since a time (Unix seconds), or as found."""
+    db.execute("UPDATE device SET lost = ? WHERE device_id = ?", (at, device_id))
+
+
+def lock_down(db: Database, site_id: str, lockdown: int) -> None:
+    """Switch the lockdown of a site."""
+    db.execute("UPDATE site SET lockdown = ? WHERE site_id = ?", (lockdown, site_id))
+
+
+def fence(db: Database, site_id: str, text: str | None) -> None:
+    """Set the geofence of a site, as JSON."""
+    db.execute("UPDATE site SET fence = ? WHERE site_id = ?", (text, site_id))
+
+
+def leave_households(db: Database, gateway_id: str) -> None:
+    """Count a gateway as one of nobody's household but its owner's."""
+    db.execute("DELETE FROM site_gateway WHERE gateway_id = ?", (gateway_id,))
+
+
+def change_row(db: Database, device_id: str, uid: int, *, rights: int) -> None:
+    """Have a row written to the lock with these rights."""
+    db.execute(
+        "UPDATE lock_user SET rights = ?, synced = 0 WHERE device_id = ? AND uid = ?",
+        (rights, device_id, uid),
+    )
+
+
+def delete_row(db: Database, device_id: str, uid: int) -> None:
+    """Have a row deleted at the lock."""
+    db.execute(
+        "UPDATE lock_user SET wanted = 0, synced = 0 WHERE device_id = ? AND uid = ?",
+        (device_id, uid),
+    )
+
+
+def want_rekey(db: Database, device_id: str, reason: str) -> None:
+    """Have a lock given a new key, unless a stronger reason stands there already."""
+    db.execute(
+        "UPDATE device SET rekey = ? WHERE device_id = ? AND rekey IN ('', 'schedule')",
+        (reason, device_id),
+    )
 
 
 def want_epoch(db: Database, device_id: str, epoch: int) -> None:

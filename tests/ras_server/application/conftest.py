@@ -1,10 +1,15 @@
 """A lock, its owner, and the owner's gateway."""
 
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 import pytest
 
+from ras_server import archive
+from ras_server.settings import Settings
 from tests.ras_server.application.parts import Door, Gateway
+from tests.ras_server.application.safe import Home, Safe
 from tests.ras_server.client import Client
-from tests.ras_server.conftest import MovableClock
+from tests.ras_server.conftest import MASTER_KEY, MovableClock
 
 
 @pytest.fixture
@@ -34,3 +39,32 @@ async def home(gateway: Gateway, door: Door) -> Gateway:
     assert answer.data["result"]["code"] == 0, answer
     await gateway.see(door)
     return gateway
+
+
+@pytest.fixture
+def safe(
+    app: web.Application,
+    server: TestServer,
+    settings: Settings,
+    clock: MovableClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Safe:
+    """Return what keeps the server safe; the key of an archive takes little memory here."""
+    monkeypatch.setattr(archive, "_COST", (1, 64, 1))
+    settings.master_key.write_text(MASTER_KEY.hex())
+    return Safe(app, server, settings, clock)
+
+
+@pytest.fixture
+async def place(safe: Safe, owner: Client, gateway: Gateway, door: Door) -> Home:
+    """Return a home whose lock is not registered yet."""
+    return Home(safe, owner, gateway, door)
+
+
+@pytest.fixture
+async def living(place: Home) -> Home:
+    """Return a home whose lock is registered."""
+    answer = await place.gateway.register(place.door)
+    assert answer.data["result"]["code"] == 0, answer
+    await place.gateway.see(place.door)
+    return place

@@ -2,6 +2,8 @@
 
 import os
 
+import pytest
+
 from igrs_codec.bsld.frame import Command, Status
 from igrs_codec.bsld.session import Answered, ClientSession
 from igrs_codec.bsld.ticket import Ticket
@@ -161,6 +163,40 @@ async def test_rekey_after_compromise(
     assert answer.data["result"]["code"] == 0, answer
     assert door.lock.show()["generation"] == 2
     assert use(door, old, Command.OPERATE, clock()) is None
+    assert use(door, newest(await tickets(home, door)), Command.OPERATE, clock()) is Status.OK
+
+
+@pytest.mark.parametrize(
+    ("supplied", "generation"),
+    [
+        pytest.param(False, 2, id="replaces the one that waits for tickets"),
+        pytest.param(True, 3, id="follows the one that can be committed"),
+    ],
+)
+async def test_compromise_during_a_schedule(
+    owner: Client,
+    home: Gateway,
+    door: Door,
+    clock: MovableClock,
+    *,
+    supplied: bool,
+    generation: int,
+) -> None:
+    """A re-key on schedule that is under way does not do for the one after a compromise."""
+    path = f"/v1/devices/{door.device_id}/rekey"
+    await owner.post(path, {"reason": "schedule"})
+    await deliver(home, door)
+    if supplied:
+        await tickets(home, door)
+    await owner.post(path, {"reason": "compromise"})
+
+    for _ in range(3):
+        clock.move(61)
+        await home.open(door, "deliver")
+
+    audit = (await owner.get("/v1/audit")).data["items"]
+    assert door.lock.show()["generation"] == generation
+    assert "key.code_key" in [each["entry"]["action"] for each in audit]
     assert use(door, newest(await tickets(home, door)), Command.OPERATE, clock()) is Status.OK
 
 
