@@ -16,6 +16,7 @@ from .web import answer
 
 DEFAULT_LIMIT: Final = 50
 MAXIMUM_LIMIT: Final = 200
+_DIGITS: Final = 3
 _CURSOR_LIFE: Final = 3600  # seconds
 _MAC_SIZE: Final = 16  # bytes
 
@@ -34,7 +35,8 @@ class Page:
 def page(request: web.Request) -> Page:
     """Return the page a request asks for, or raise 4001 or 4005."""
     limit = request.query.get("limit", str(DEFAULT_LIMIT))
-    if not limit.isascii() or not limit.isdigit() or not 1 <= int(limit[:4]) <= MAXIMUM_LIMIT:
+    plain = limit.isascii() and limit.isdigit() and len(limit) <= _DIGITS
+    if not plain or not 1 <= int(limit) <= MAXIMUM_LIMIT:
         raise RasError(Code.MALFORMED, "limit must be 1 to 200", errors=[("/limit", "1 to 200")])
     cursor = request.query.get("cursor")
     return Page(int(limit), (-1, "") if cursor is None else _position(request, cursor))

@@ -290,7 +290,14 @@ async def test_gateways(client: Client) -> None:
 
 @pytest.mark.parametrize(
     ("query", "code"),
-    [("limit=0", 4001), ("limit=201", 4001), ("limit=x", 4001), ("cursor=AAAA", 4005)],
+    [
+        ("limit=0", 4001),
+        ("limit=201", 4001),
+        ("limit=0001000", 4001),
+        ("limit=x", 4001),
+        ("cursor=AAAA", 4005),
+        ("cursor=%C3%A4", 4005),
+    ],
 )
 async def test_wrong_page(client: Client, query: str, code: int) -> None:
     """A page that does not exist is refused."""

@@ -215,3 +215,26 @@ async def test_grants(owner: Client, client: Client, home: Gateway, door: Door) 
     assert (await stranger.get(path)).code == 4005
     assert (await guest.request("DELETE", path)).code == 4005
     assert (await guest.get(f"/v1/devices/{door.device_id}/grants")).code == 3001
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "limit=0",
+        "limit=-1",
+        "limit=-2",
+        "limit=201",
+        "limit=00000000000000000001000",
+        "after=99999999999999999999",
+        "after=1_0",
+    ],
+)
+async def test_part_that_makes_no_sense(
+    owner: Client, home: Gateway, door: Door, query: str
+) -> None:
+    """A part of the log that cannot be is refused: a negative limit would be none."""
+    await upload(home, door, *(record(number) for number in range(1, 4)))
+
+    refused = await owner.get(f"/v1/devices/{door.device_id}/log?{query}")
+
+    assert (refused.http, refused.code) == (400, 4001)
