@@ -56,6 +56,9 @@ def caller_of(
         )
     if not trusted:
         raise RasError(Code.NOT_PERMITTED, "Only a gateway of the household names a person")
+    named = accounts.user(app[DATABASE], person)
+    if named is not None and named.locked:
+        raise RasError(Code.TOO_MANY_TRIES, "The account is locked by the administrator")
     return Caller(
         address=principal.address,
         user_id=person,

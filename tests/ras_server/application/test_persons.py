@@ -2,9 +2,12 @@
 
 from typing import Any
 
+from aiohttp import web
 import pytest
 
 from igrs_codec.bsld.frame import Command, Status
+from ras_server.keys import DATABASE
+from ras_server.store import accounts
 from tests.ras_server.application.parts import Door, Gateway
 from tests.ras_server.application.test_grants import told
 from tests.ras_server.application.test_operations import grant, online, operate, unlock
@@ -163,3 +166,19 @@ async def test_position_of_a_person(
 
     assert (before.code, put.code, after.code) == (3004, 0, 0)
     assert (foreign.code, by_ben.code) == (3001, 3001)
+
+
+async def test_locked_person(
+    app: web.Application, owner: Client, ben: Client, home: Gateway, door: Door
+) -> None:
+    """A gateway of the household gets nothing for a person whom the administrator locked out."""
+    await grant(owner, door, "ben@example.org")
+    accounts.set_locked(app[DATABASE], ben.user_id, locked=True)
+    person = {"person": ben.user_id}
+
+    taken = await tickets(home, door, **person)
+    operated = await operate(home.client, door, {"cmd": "lock"} | person)
+
+    assert (taken.code, operated.code) == (1006, 1006)
+    accounts.set_locked(app[DATABASE], ben.user_id, locked=False)
+    assert (await tickets(home, door, **person)).http == 200
