@@ -58,7 +58,7 @@ def caller_of(
         raise RasError(Code.NOT_PERMITTED, "Only a gateway of the household names a person")
     named = accounts.user(app[DATABASE], person)
     if named is not None and named.locked:
-        raise RasError(Code.TOO_MANY_TRIES, "The account is locked by the administrator")
+        raise RasError(Code.NOT_PERMITTED, "The person is locked out by the administrator")
     return Caller(
         address=principal.address,
         user_id=person,

@@ -179,6 +179,6 @@ async def test_locked_person(
     taken = await tickets(home, door, **person)
     operated = await operate(home.client, door, {"cmd": "lock"} | person)
 
-    assert (taken.code, operated.code) == (1006, 1006)
+    assert (taken.code, operated.code) == (3001, 3001)
     accounts.set_locked(app[DATABASE], ben.user_id, locked=False)
     assert (await tickets(home, door, **person)).http == 200
