@@ -124,3 +124,15 @@ def test_no_errors_in_logs(demo: Run) -> None:
     assert errors == []
     assert "Traceback" not in (demo.folder / "ras.log").read_text()
     assert "Traceback" not in (demo.folder / "locks.log").read_text()
+
+
+def test_nothing_to_complain_about(demo: Run) -> None:
+    """Home Assistant saw no call that blocks it, and nothing that a later version lacks."""
+    log = (demo.folder / "hass.log").read_text()
+    complaints = ("Detected", "deprecated", "will stop working")
+
+    assert [
+        line
+        for line in log.splitlines()
+        if "igrs" in line and any(complaint in line for complaint in complaints)
+    ] == []

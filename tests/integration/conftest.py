@@ -11,7 +11,7 @@ import pytest
 
 from reference_devices.peripheral import on_air
 from reference_devices.radio import RadioLink
-from tests.integration.blocking import blocking_calls
+from tests.integration.assist import expose
 from tests.integration.home import (
     Home,
     RasSwitch,
@@ -22,6 +22,7 @@ from tests.integration.home import (
 )
 from tests.integration.radio import HomeRadio, home_radio
 from tests.integration.server import Ras, running_ras
+from tests.integration.watch import blocking_calls, reports
 
 
 @pytest.fixture(autouse=True)
@@ -35,6 +36,14 @@ def blocking() -> Iterator[list[str]]:
     with blocking_calls() as found:
         yield found
     assert found == []
+
+
+@pytest.fixture(autouse=True)
+def _not_reported(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Let Home Assistant find nothing that is used wrongly, or that a later version lacks."""
+    yield
+    records = [record for when in ("setup", "call") for record in caplog.get_records(when)]
+    assert reports(records) == []
 
 
 @pytest.fixture
@@ -107,3 +116,17 @@ async def home(
         if entry.state is ConfigEntryState.LOADED:
             await hass.config_entries.async_unload(entry.entry_id)
         await hass.async_block_till_done()
+
+
+@pytest.fixture
+async def assist(hass: HomeAssistant) -> None:
+    """Set up Assist, before anything else."""
+    assert await async_setup_component(hass, "homeassistant", {})
+    assert await async_setup_component(hass, "conversation", {})
+
+
+@pytest.fixture
+async def spoken_to(assist: None, home: Home) -> Home:
+    """Return a home whose lock Assist sees."""
+    expose(home)
+    return home

@@ -1,7 +1,12 @@
-"""Home Assistant's own detection of calls that block its loop, for what this integration calls."""
+"""What Home Assistant itself finds wrong with an integration, as far as it is this one.
 
-from collections.abc import Callable, Iterator
+It sees calls that block its loop, and what is used wrongly or will be gone in a later version.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from logging import LogRecord
+import re
 from typing import Any
 from unittest.mock import patch
 
@@ -47,3 +52,9 @@ def blocking_calls() -> Iterator[list[str]]:
             for call in calls:
                 setattr(call.object, call.function, call.original_func)
             calls.clear()
+
+
+def reports(records: Iterable[LogRecord]) -> list[str]:
+    """Return what Home Assistant's log says about this integration."""
+    about = re.compile(rf"Detected .* integration '{DOMAIN}'|The deprecated .* from {DOMAIN}\.")
+    return [message for each in records if about.search(message := each.getMessage())]
