@@ -1,6 +1,8 @@
 """Who wants something of a lock, and by which way it came to Home Assistant."""
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -15,6 +17,19 @@ _AUTOMATED: Final = frozenset({"automation_triggered", "script_started"})
 
 # Home Assistant remembers the first event of a context only where somebody listens to it.
 CAUSES: Final = _SPOKEN | _AUTOMATED
+
+
+_spoken: ContextVar[bool] = ContextVar("igrs_spoken", default=False)
+
+
+@contextmanager
+def spoken() -> Generator[None]:
+    """Let what is asked for inside count as spoken, also where there is no conversation."""
+    before = _spoken.set(True)
+    try:
+        yield
+    finally:
+        _spoken.reset(before)
 
 
 class How(StrEnum):
@@ -60,7 +75,7 @@ class Asker:
 
     name is that of the automation if there is no person; person is who the RAS decides for
     (its identifier, not Home Assistant's), None for the household as such. assist says that it
-    came out of a conversation with Home Assistant, which knows nothing of who speaks.
+    came as words, which tell nothing of who speaks.
     """
 
     how: How
@@ -90,7 +105,7 @@ async def async_asker(
     user = None
     if context.user_id is not None:
         user = await hass.auth.async_get_user(context.user_id)
-    assist = current_session.get() is not None
+    assist = _spoken.get() or current_session.get() is not None
     if assist or cause in _SPOKEN:
         how = How.VOICE
     elif user is None or context.parent_id is not None:

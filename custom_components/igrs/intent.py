@@ -6,7 +6,6 @@ end and tell the truth; everything else is left to the handlers that were there.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, Final, override
 
 from homeassistant.auth.permissions.const import POLICY_CONTROL
@@ -16,7 +15,7 @@ from homeassistant.helpers import config_validation as cv, intent
 from homeassistant.setup import async_when_setup
 import probatio
 
-from .asker import How, async_asker
+from .asker import async_asker, spoken
 from .coordinator import IgrsCoordinator
 from .errors import LockError, Reason
 from .igrs_codec.bsld.frame import Operation
@@ -79,7 +78,8 @@ class MoveBolt(intent.IntentHandler):
             locks = _ours(intent_obj.hass, meant)
             if locks and len(locks) == len(meant):
                 return await _async_answer(intent_obj, locks, self._operation)
-        return await self._other.async_handle(intent_obj)
+        with spoken():
+            return await self._other.async_handle(intent_obj)
 
 
 class UnlockWithPin(intent.IntentHandler):
@@ -149,7 +149,8 @@ async def _async_answer(
             type=intent.IntentResponseTargetType.ENTITY, name=lock.name, id=entity_id
         )
         try:
-            await _async_operate(intent_obj, entity_id, lock, operation, pin)
+            with spoken():
+                await _async_operate(intent_obj, entity_id, lock, operation, pin)
         except LockError as err:
             await _async_refuse(intent_obj, response, err)
             response.async_set_results(success_results=done, failed_results=[target])
@@ -170,7 +171,6 @@ async def _async_operate(
 ) -> None:
     hass, context = intent_obj.hass, intent_obj.context
     asker = await async_asker(hass, context, lock.config_entry.runtime_data.people)
-    asker = replace(asker, how=How.VOICE, assist=True)
     if context.user_id is not None:
         user = await hass.auth.async_get_user(context.user_id)
         if user is None or not user.permissions.check_entity(entity_id, POLICY_CONTROL):

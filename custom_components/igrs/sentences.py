@@ -21,6 +21,7 @@ SLOT_NAME: Final = "name"
 SLOT_PIN: Final = "pin"
 
 _ASSISTANT: Final = "conversation"
+_PUNCTUATION: Final = " ,;:\N{FULLWIDTH COMMA}\N{IDEOGRAPHIC COMMA}"
 
 SENTENCES: Final = {
     "en": (
@@ -66,7 +67,10 @@ async def _async_unlock(hass: HomeAssistant, trigger: dict[str, Any]) -> str | N
             hass,
             DOMAIN,
             INTENT_UNLOCK_WITH_PIN,
-            {SLOT_NAME: {"value": slots["lock"]}, SLOT_PIN: {"value": slots["pin"]}},
+            {
+                SLOT_NAME: {"value": slots["lock"].strip(_PUNCTUATION)},
+                SLOT_PIN: {"value": slots["pin"]},
+            },
             context=Context(**said["context"]),
             language=said["language"],
             assistant=_ASSISTANT,
