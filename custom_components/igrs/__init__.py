@@ -12,8 +12,9 @@ from homeassistant.config_entries import ConfigEntryState, UpdateListenerType
 from homeassistant.const import CONF_URL, Platform
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import ConfigEntryAuthFailed, ConfigEntryNotReady
-from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers import config_validation as cv, device_registry as dr
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
+from homeassistant.helpers.typing import ConfigType
 
 from .answers import GatewayCredentials
 from .const import CONF_FINGERPRINT, CONF_GATEWAY_ID, CONF_GATEWAY_SECRET, CONF_SERVER_ID, DOMAIN
@@ -21,6 +22,7 @@ from .gateway import Gateway, IgrsConfigEntry
 from .igrs_codec.bsld.advert import SERVICE_UUID
 from .ras import GatewayClient
 from .ras_errors import RasAuthError, RasCertificateError, RasError
+from .services import async_setup_services
 from .storage import Memory
 
 PLATFORMS: Final = [
@@ -33,6 +35,14 @@ PLATFORMS: Final = [
     Platform.UPDATE,
 ]
 LOGIN_TIMEOUT: Final = 10  # seconds
+
+CONFIG_SCHEMA: Final = cv.config_entry_only_config_schema(DOMAIN)
+
+
+async def async_setup(hass: HomeAssistant, _: ConfigType) -> bool:
+    """Offer the actions, whether a home is set up or not."""
+    async_setup_services(hass)
+    return True
 
 
 async def async_setup_entry(hass: HomeAssistant, entry: IgrsConfigEntry) -> bool:

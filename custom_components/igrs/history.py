@@ -165,6 +165,16 @@ class History:
         self.unread = False
         self._file.save()
 
+    @callback
+    def described(self, records: Iterable[Record]) -> list[Access]:
+        """Return what records say, as far as it is known here; some are nobody's business."""
+        names = self._file.names
+        found = (
+            from_record(record, deed=None, told=None, name=names.get(record.uid))
+            for record in records
+        )
+        return [access for access in found if access is not None]
+
     def _note(self, record: Record) -> None:
         if record.event in _TAMPERED:
             self._memory.tampered = True

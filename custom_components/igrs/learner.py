@@ -9,10 +9,12 @@ from typing import Any, Final, Protocol
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.helpers.event import async_call_later
 
+from .access import Access
 from .answers import Told
 from .carrier import Carrier
 from .const import LOGGER
 from .history import History
+from .igrs_codec.bsld.frame import MAX_U16
 from .igrs_codec.bsld.tracker import ASK_INTERVAL, Tracker
 from .ras_errors import RasError
 from .storage import LockMemory
@@ -127,6 +129,14 @@ class Learner:
             self._history.take(log)
             self._history.show(log, await self.async_tell())
             self._owner.learnt()
+
+    async def async_read(self, count: int) -> list[Access]:
+        """Return what the newest records say, the oldest first; or raise LockError."""
+        await self.async_learn()
+        if (newest := self._memory.last_record) is None:
+            return []
+        log = await self._carrier.async_learn((newest - count + 1) & MAX_U16)
+        return self._history.described(log[-count:])
 
     async def async_tell(self) -> dict[int, Told]:
         """Hand to the RAS what it has not got yet, if it is there."""

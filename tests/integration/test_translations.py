@@ -10,6 +10,7 @@ from typing import Any, Final
 import pytest
 
 from custom_components.igrs import event, flow_errors
+from custom_components.igrs.action_errors import Wrong
 from custom_components.igrs.asker import How
 from custom_components.igrs.errors import Reason
 from custom_components.igrs.issues import CONFIRMED, Trouble
@@ -197,6 +198,8 @@ def raised() -> Iterator[tuple[str, set[str]]]:
         match call.func, call.args:
             case ast.Name("LockError"), [ast.Attribute(ast.Name("Reason"), name), *_]:
                 yield Reason[name].value, {str(keyword.arg) for keyword in call.keywords}
+            case ast.Name("ActionError"), [ast.Attribute(ast.Name("Wrong"), name), *_]:
+                yield Wrong[name].value, {str(keyword.arg) for keyword in call.keywords}
             case _:
                 pass
 
@@ -206,7 +209,7 @@ def test_exceptions() -> None:
     messages = {key: text["message"] for key, text in TEXTS["exceptions"].items()}
     keys = {key for key, _ in raised()}
 
-    assert set(Reason) | keys == set(messages)
+    assert set(Reason) | set(Wrong) | keys == set(messages)
     for key, given in raised():
         assert placeholders(messages[key]) == given, key
 

@@ -1,0 +1,82 @@
+"""The actions of this integration: each is for locks, most have an answer."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from typing import Any, Final, NamedTuple
+
+from homeassistant.core import (
+    HomeAssistant,
+    ServiceCall,
+    ServiceResponse,
+    SupportsResponse,
+    callback,
+)
+from homeassistant.helpers import config_validation as cv
+
+from . import actions_audit, actions_codes, actions_lock, actions_users
+from .action_targets import async_targets
+from .const import DOMAIN
+from .coordinator import IgrsCoordinator
+
+type Act = Callable[[IgrsCoordinator, ServiceCall], Awaitable[ServiceResponse]]
+
+
+class Action(NamedTuple):
+    """What an action does to one lock, what it takes, and who may call it."""
+
+    act: Act
+    fields: Mapping[Any, Any] = {}
+    answers: SupportsResponse = SupportsResponse.ONLY
+    admin: bool = True
+
+
+ACTIONS: Final = {
+    "get_lock_info": Action(actions_lock.async_get_info, admin=False),
+    "get_lock_users": Action(actions_users.async_get_users),
+    "set_lock_user": Action(
+        actions_users.async_set_user, actions_users.SET_USER, SupportsResponse.OPTIONAL
+    ),
+    "clear_lock_user": Action(
+        actions_users.async_clear_user, actions_users.CLEAR_USER, SupportsResponse.NONE
+    ),
+    "set_lock_credential": Action(
+        actions_users.async_set_credential,
+        actions_users.SET_CREDENTIAL,
+        SupportsResponse.OPTIONAL,
+    ),
+    "clear_lock_credential": Action(
+        actions_users.async_clear_credential, actions_users.CREDENTIAL, SupportsResponse.NONE
+    ),
+    "get_lock_credential_status": Action(
+        actions_users.async_get_credential, actions_users.CREDENTIAL
+    ),
+    "create_temporary_code": Action(actions_codes.async_create, actions_codes.CREATE),
+    "get_temporary_codes": Action(actions_codes.async_get_all),
+    "cancel_temporary_code": Action(
+        actions_codes.async_cancel, actions_codes.CANCEL, SupportsResponse.NONE
+    ),
+    "get_records": Action(actions_lock.async_get_records, actions_lock.RECORDS, admin=False),
+    "explain": Action(actions_lock.async_explain, admin=False),
+    "export_audit": Action(actions_audit.async_export, actions_audit.EXPORT),
+    "verify_audit": Action(actions_audit.async_verify),
+}
+
+
+@callback
+def async_setup_services(hass: HomeAssistant) -> None:
+    """Register the actions."""
+    for name, action in ACTIONS.items():
+        hass.services.async_register(
+            DOMAIN,
+            name,
+            partial(_async_call, hass, action),
+            cv.make_entity_service_schema(dict(action.fields)),
+            action.answers,
+        )
+
+
+async def _async_call(hass: HomeAssistant, action: Action, call: ServiceCall) -> ServiceResponse:
+    """Do it for each lock, and return the answers by entity, as actions of entities do."""
+    locks = await async_targets(hass, call, admin=action.admin)
+    answers = {entity_id: await action.act(lock, call) for entity_id, lock in locks.items()}
+    return dict(answers) if call.return_response else None
