@@ -270,9 +270,8 @@ def _grant(request: web.Request, *, holder: bool) -> tuple[Grant, Lock]:
     lock = None if grant is None else request.app[LOCKS].get(grant.device_id)
     if grant is None or lock is None:
         raise RasError(Code.UNKNOWN, "There is no such grant")
-    if lock.device.owner != user_id and not (
-        holder and store.is_of(database, grant.grant_id, user_id)
-    ):
+    owns = lock.device.owner == user_id and store.is_of_owner(database, grant.grant_id)
+    if not owns and not (holder and store.is_of(database, grant.grant_id, user_id)):
         raise RasError(Code.UNKNOWN, "There is no such grant")
     return grant, lock
 

@@ -160,7 +160,7 @@ class Recovery:
             return
         store.end_grants(self._db, device_id, at)
         sites.take_device(self._db, device_id)
-        new = handed_over(record, owner, self._new_uid(device_id))
+        new = handed_over(record, owner, self._new_uid(device_id), at)
         devices.save(self._db, record, new)
 
     def _claim(self, change: Change, entries: Sequence[Entry]) -> None:

@@ -120,7 +120,8 @@ async def accept(request: web.Request) -> web.Response:
         end_all(app, lock, actor)
         sites.take_device(app[DATABASE], lock.id)
         store.remove(app[DATABASE], transfer.transfer_id)
-        app[LOCKS].save(lock, handed_over(lock.record, user_id, app[LOCKS].new_uid(lock)))
+        new = handed_over(lock.record, user_id, app[LOCKS].new_uid(lock), app[LOCKS].now)
+        app[LOCKS].save(lock, new)
         app[AUDIT].append(
             "device.transfer",
             actor,
@@ -134,8 +135,8 @@ async def accept(request: web.Request) -> web.Response:
     return answer(request, device_json(app, lock, owner=True))
 
 
-def handed_over(record: Record, owner: str, uid: int) -> Record:
-    """Return the record of a lock that belongs to somebody else now.
+def handed_over(record: Record, owner: str, uid: int, at: int) -> Record:
+    """Return the record of a lock that belongs to somebody else from a time on.
 
     Its log begins anew: what happened before is not the new owner's.
     """
@@ -143,7 +144,7 @@ def handed_over(record: Record, owner: str, uid: int) -> Record:
         record.device,
         owner=owner,
         uid=uid,
-        registration=record.device.registration + 1,
+        registration=max(at, record.device.registration + 1),
         epoch_wanted=record.device.epoch + 1,
         rekey=_REKEY,
         lost=None,

@@ -57,6 +57,11 @@ class Use:
 _NAMES = tuple(each.name for each in fields(Grant))
 _COLUMNS = ", ".join(_NAMES)
 _TERMS = ("uid", "rights", "start", "until", "notify", "schedule", "policy", "pin", "uses_max")
+_OF_OWNER = (
+    "(revoked IS NULL OR max(revoked - 1, created) >= (SELECT registration FROM device"
+    " WHERE device.device_id = access_grant.device_id))"
+)
+"""Given by the present owner: what there was before was revoked when the lock became his."""
 _OF_PERSON = "(user_id = ?1 OR account = (SELECT account FROM user WHERE user_id = ?1))"
 
 
@@ -86,10 +91,11 @@ def get(db: Database, grant_id: str) -> Grant | None:
 
 
 def of_device(db: Database, device_id: str, after: tuple[int, str], limit: int) -> list[Grant]:
-    """Return a page of the grants of a lock, the oldest first."""
+    """Return a page of the grants of a lock by its owner, the oldest first."""
     return _grants(
         db,
-        "device_id = ? AND (created, grant_id) > (?, ?) ORDER BY created, grant_id LIMIT ?",
+        f"device_id = ? AND {_OF_OWNER} AND (created, grant_id) > (?, ?)"
+        " ORDER BY created, grant_id LIMIT ?",
         (device_id, *after, limit),
     )
 
@@ -190,6 +196,11 @@ def uses(db: Database, grant_id: str, after: tuple[int, str], limit: int) -> lis
         (grant_id, *after, limit),
     )
     return [Use(**row) for row in rows]
+
+
+def is_of_owner(db: Database, grant_id: str) -> bool:
+    """Return whether a grant was given by the present owner of its lock."""
+    return bool(_grants(db, f"{_OF_OWNER} AND grant_id = ?", (grant_id,)))
 
 
 def is_of(db: Database, grant_id: str, user_id: str) -> bool:

@@ -196,3 +196,26 @@ async def test_clock_goes_back(
     assert still.code == 5004
     app[LOCKS].confirm_clock(int(clock()))
     assert (await home.client.post(path, {"gateway_id": home.id})).http == 200
+
+
+async def test_people_of_before(
+    owner: Client, ben: Client, home: Gateway, door: Door, clock: MovableClock
+) -> None:
+    """The new owner does not learn whom the one before had let in, nor when they came."""
+    assert home
+    named = {"kind": "account", "account": {"type": "email", "value": "guest@example.org"}}
+    path = f"/v1/devices/{door.device_id}/grants"
+    given = await owner.post(path, {"subject": named, "rights": ["unlock"]})
+    grant = f"/v1/grants/{given.data['grant_id']}"
+    clock.move(5)
+    await accept(ben, (await offer(owner, door)).data["transfer_id"])
+    clock.move(5)
+    mine = await ben.post(path, {"subject": named, "rights": ["lock"]})
+    await ben.request("DELETE", f"/v1/grants/{mine.data['grant_id']}")
+
+    listed = await ben.get(path)
+
+    assert [each["grant_id"] for each in listed.data["items"]] == [mine.data["grant_id"]]
+    assert (await ben.get(grant)).code == 4005
+    assert (await ben.get(f"{grant}/uses")).code == 4005
+    assert (await ben.request("DELETE", grant)).code == 4005
