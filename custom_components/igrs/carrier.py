@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from homeassistant.core import HomeAssistant
 
-from .answers import PendingFrame, Tickets
+from .answers import Exchange, PendingFrame, Tickets
 from .const import LOGGER
 from .dialogue import Dialogue, FailedError
 from .errors import LockError, Reason
@@ -112,6 +112,7 @@ class Carrier:
         self._person: str | None = None  # for whom the session of the dialogue is
         self._lingering: asyncio.Task[None] | None = None
         self._refusal: RasError | None = None
+        self._delivered = b""  # the queued frame that was answered last
 
     async def async_operate(self, operation: Operation, person: str | None = None) -> Done:
         """Lock, unlock or open, and wait for the end of the movement; or raise LockError.
@@ -158,18 +159,19 @@ class Carrier:
 
     async def async_set_time(self) -> None:
         """Let the RAS set the lock's clock; raise LockError or RasError."""
-        async with self._turn():
-            await self._async_hang_up()  # the frame is bound to a HELLO of the last 30 s
-            dialogue = await self._async_open()
-            exchange = await self._ras.time(self._device_id, dialogue.hello.packet)
-            await dialogue.async_exchange(exchange)
+        await self._async_carry_out(self._ras.time)
 
     async def async_deliver(self) -> None:
-        """Carry the queued frames; raise LockError."""
-        if not self.pending:
-            return
+        """Let the RAS tell the lock what is due; raise LockError or RasError."""
+        await self._async_carry_out(self._ras.deliver)
+
+    async def _async_carry_out(self, begin: Callable[[str, bytes], Awaitable[Exchange]]) -> None:
+        """Carry an exchange that begins with a HELLO of this moment."""
         async with self._turn():
-            await self._async_say(self._async_deliver)
+            await self._async_hang_up()  # frames are bound to a HELLO of the last 30 s
+            dialogue = await self._async_open()
+            exchange = await begin(self._device_id, dialogue.hello.packet)
+            await dialogue.async_exchange(exchange)
 
     async def async_rest(self) -> None:
         """Hang up, unless something is under way."""
@@ -279,10 +281,11 @@ class Carrier:
 
     async def _async_deliver(self, dialogue: Dialogue) -> None:
         for frame in tuple(self.pending):
-            if frame.not_after > time.time():
+            if frame.packet != self._delivered and frame.not_after > time.time():
                 notifications = await dialogue.async_deliver(frame.packet)
                 if not notifications:
                     continue  # it stays for the next connection
+                self._delivered = frame.packet
                 self._observer.delivered(notifications)
             self.pending = [other for other in self.pending if other is not frame]
 
@@ -323,13 +326,14 @@ class Carrier:
 
     async def _async_replace_tickets(self, dialogue: Dialogue, trouble: TicketTrouble) -> None:
         """Fetch new tickets; the RAS may first have to learn the lock's epoch."""
+        await self._observer.reported()
         tickets = await self._async_fetch()
         refused = {ticket.epoch for ticket in self._tickets.values()}
         if trouble is TicketTrouble.EPOCH and any(it["epoch"] in refused for it in tickets.tickets):
             await self._async_fetch(trouble)
-            for frame in await self._ras.pending(self._device_id):
-                notifications = await dialogue.async_deliver(frame.packet)
-                await self._ras.report_pending(self._device_id, notifications)
+            self.pending = await self._ras.pending(self._device_id)
+            await self._async_deliver(dialogue)
+            await self._observer.reported()
             tickets = await self._async_fetch()
         self._observer.keep(tickets, self._person)
 

@@ -124,6 +124,7 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
         self.supply = Supply(
             ras,
             self.device_id,
+            file=memory,
             carrier=self._carrier,
             keep=self.keep,
             changed=self.async_update_listeners,
@@ -306,7 +307,12 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
     @callback
     def delivered(self, notifications: tuple[bytes, ...]) -> None:
         """Tell the RAS what answers a queued frame (called by the carrier)."""
-        self.work(self.supply.async_report(notifications), "queued frame")
+        self.supply.answered(notifications)
+        self.work(self.supply.async_report(), "queued frame")
+
+    async def reported(self) -> None:
+        """Tell the RAS now what it has not got of that (called by the carrier)."""
+        await self.supply.async_tell()
 
     async def make_room(self) -> None:
         """Hang up where a connection is only kept for later (called by the carrier)."""

@@ -27,5 +27,8 @@ class Observer(Protocol):
     def delivered(self, notifications: tuple[bytes, ...]) -> None:
         """Tell the RAS what the lock answered to a queued frame."""
 
+    def reported(self) -> Awaitable[object]:
+        """Tell the RAS now what it has not got of that, or raise RasError."""
+
     def make_room(self) -> Awaitable[None]:
         """Hang up where a connection is only kept for later."""

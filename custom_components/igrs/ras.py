@@ -282,6 +282,11 @@ class GatewayClient(RasClient):
         data = await self._about(device_id, "time", {"hello": hello.hex()})
         return read(Exchange.from_json, data)
 
+    async def deliver(self, device_id: str, hello: bytes) -> Exchange:
+        """Open the exchange that tells the lock all that is due."""
+        data = await self._about(device_id, "deliver", {"hello": hello.hex()})
+        return read(Exchange.from_json, data)
+
     async def exchange_step(
         self,
         exchange_id: str,

@@ -49,9 +49,9 @@ class LockMemory:
     tickets and k_adv (16 bytes each) by generation, people's own tickets by person too;
     next_record is the log record to read next for the RAS, last_record the newest that was
     shown here (both u16), unsent what was read and the RAS has not got yet, gap the first and
-    last record that it misses. tampered says that nobody has cleared a tamper alarm since;
-    last_user and last_how tell of the last movement; pins are the persons of whom the RAS wants
-    a PIN.
+    last record that it misses; answers are the lock's to queued frames, and the RAS has not got
+    them yet. tampered says that nobody has cleared a tamper alarm since; last_user and last_how
+    tell of the last movement; pins are the persons of whom the RAS wants a PIN.
     """
 
     tickets: dict[int, Ticket] = field(default_factory=dict, repr=False)
@@ -61,6 +61,7 @@ class LockMemory:
     next_record: int | None = None
     last_record: int | None = None
     unsent: list[Record] = field(default_factory=list)
+    answers: list[bytes] = field(default_factory=list, repr=False)
     gap: tuple[int, int] | None = None
     tampered: bool = False
     operations: list[Measured] = field(default_factory=list)
@@ -84,6 +85,7 @@ class LockMemory:
             "next_record": self.next_record,
             "last_record": self.last_record,
             "unsent": [asdict(record) for record in self.unsent],
+            "answers": [packet.hex() for packet in self.answers],
             "gap": self.gap,
             "tampered": self.tampered,
             "operations": [list(operation) for operation in self.operations],
@@ -122,6 +124,7 @@ def _lock_from_json(device_id: str, data: dict[str, Any]) -> LockMemory:
         next_record=data["next_record"],
         last_record=data["last_record"],
         unsent=[_record_from_json(record) for record in data.get("unsent", ())],
+        answers=[bytes.fromhex(packet) for packet in data.get("answers", ())],
         gap=None if gap is None else (gap[0], gap[1]),
         tampered=data.get("tampered", False),
         operations=[Measured(*operation) for operation in data.get("operations", ())],

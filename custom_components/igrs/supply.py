@@ -3,12 +3,17 @@
 Project profile, API 5.
 """
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+
+from homeassistant.core import callback
 
 from .answers import Tickets
 from .carrier import TICKET_RIGHTS, TICKET_TTL, Carrier
 from .ras import GatewayClient
 from .ras_errors import RasRefusedError
+from .storage import Memory
 
 
 class Supply:
@@ -23,6 +28,7 @@ class Supply:
         ras: GatewayClient,
         device_id: str,
         *,
+        file: Memory,
         carrier: Carrier,
         keep: Callable[[Tickets], None],
         changed: Callable[[], None],
@@ -32,27 +38,49 @@ class Supply:
         self.rotations_missed = 0
         self._ras = ras
         self._device_id = device_id
+        self._file = file
+        self._memory = file.lock(device_id)
         self._carrier = carrier
         self._keep = keep
         self._changed = changed
+        self._reporting = asyncio.Lock()
 
     async def async_renew(self) -> None:
         """Fetch new tickets and keys, the queued frames and the settings, or raise RasError."""
+        await self.async_tell()
         self._keep(await self._ras.tickets(self._device_id, TICKET_RIGHTS, TICKET_TTL))
-        self._carrier.pending = await self._ras.pending(self._device_id)
         await self._async_read()
 
     async def async_deliver(self) -> None:
-        """Fetch the queued frames and carry them to the lock; raise LockError or RasError."""
+        """Let the RAS tell the lock what is due; raise LockError or RasError."""
+        # The frames that wait are known before: if it fails they go with the next connection.
         self._carrier.pending = await self._ras.pending(self._device_id)
         await self._carrier.async_deliver()
+        await self._async_read()
 
-    async def async_report(self, notifications: tuple[bytes, ...]) -> None:
-        """Tell what answers a queued frame, and carry what follows; as async_deliver."""
-        if await self._ras.report_pending(self._device_id, notifications):
+    @callback
+    def answered(self, notifications: Iterable[bytes]) -> None:
+        """Keep what the lock answered to a queued frame, for the RAS."""
+        self._memory.answers = [*self._memory.answers, *notifications]
+        self._file.save()
+
+    async def async_report(self) -> None:
+        """Tell what the lock answered, and carry what follows; as async_deliver."""
+        if await self.async_tell():
             await self.async_deliver()
         else:
             await self._async_read()
+
+    async def async_tell(self) -> bool:
+        """Hand over what the lock answered, once; return whether there is more for it."""
+        async with self._reporting:
+            told, more = tuple(self._memory.answers), False
+            if told:
+                with suppress(RasRefusedError):  # then it has no use for them
+                    more = await self._ras.report_pending(self._device_id, told)
+                self._memory.answers = self._memory.answers[len(told) :]
+                self._file.save()
+        return more
 
     async def async_set_relock(self, seconds: int) -> None:
         """Have the lock lock itself after so many seconds; it confirms later. Raise RasError."""
@@ -60,6 +88,7 @@ class Supply:
         await self._ras.set_relock(self._device_id, revision, seconds)
 
     async def _async_read(self) -> None:
+        self._carrier.pending = await self._ras.pending(self._device_id)
         device = await self._ras.device(self._device_id)
         self.rotations_missed = device.rotations_missed
         try:

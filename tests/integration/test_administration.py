@@ -2,6 +2,9 @@
 
 from dataclasses import replace
 
+from homeassistant.exceptions import HomeAssistantError
+import pytest
+
 from igrs_codec.bsld.frame import Bolt
 from tests.integration.home import DEVICE_ID, Home, until
 
@@ -89,3 +92,29 @@ async def test_wrong_clock_that_nobody_sets(home: Home) -> None:
     await until(lambda: not tasks)
 
     assert home.radio.traffic.connections == connections
+
+
+async def test_answer_while_the_ras_is_away(home: Home) -> None:
+    """What a lock answers to a frame while the RAS is away reaches the RAS later, once."""
+    home.radio.faults.refuse_connections = 2
+    await home.ras.person.post(f"/v1/devices/{DEVICE_ID}/revoke-all")
+    await until(lambda: not home.radio.faults.refuse_connections)
+    await until(lambda: not home.coordinator._carrier._queue.locked())
+    await home.switch.stop()
+    await home.until_state("off", "binary_sensor.home_connectivity")
+
+    for _ in range(2):  # the epoch is raised, and the RAS has no new ticket to give
+        with pytest.raises(HomeAssistantError):
+            await home.call("lock")
+        await home.coordinator.async_rest()
+    assert epoch(home) == 2
+    assert [packet[0] for packet in home.radio.traffic.writes].count(0x41) == 1
+    assert home.coordinator.memory.answers
+    await home.switch.start()
+    await home.until_state("on", "binary_sensor.home_connectivity", 10)
+
+    await until(lambda: not home.coordinator.memory.answers)
+    await until(lambda: not home.coordinator._work._tasks)
+    await home.call("lock")
+    frames = [packet for packet in home.radio.traffic.writes if packet[0] == 0x41]
+    assert len(frames) == len(set(frames))

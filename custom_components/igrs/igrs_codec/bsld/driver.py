@@ -178,7 +178,7 @@ class BsldLink:
             self._open_session(job, seen, now)
 
     def _open_session(self, job: Request, seen: HelloSeen, now: float) -> None:
-        ticket = questions.live_ticket(self._tickets, seen, now)
+        ticket = questions.live_ticket(self._tickets, job, seen, now)
         if isinstance(ticket, TicketTrouble):
             self._ask_for_ticket(job, ticket, Failure.NO_TICKET)
             return
@@ -268,11 +268,11 @@ class BsldLink:
 
     def _authenticated(self, answer: AuthAnswer) -> None:
         """Choose the next step by a hint: nothing is deleted because of it."""
-        meaning = questions.verdict(answer)
+        meaning, session = questions.verdict(answer), self._session
         if isinstance(meaning, Failure):
             self._fail(meaning)
-        elif meaning is not None and self._job is not None:
-            self._session = None
+        elif meaning is not None and self._job is not None and session is not None:
+            self._job.refused, self._session = session.ticket.packet, None
             self._ask_for_ticket(self._job, meaning, Failure.TICKET_REFUSED)
 
     def _finish(self, event: SessionEvent, now: float) -> None:

@@ -37,7 +37,8 @@ class State(Enum):
 class Request:
     """The one request of a link. Raises FrameError for arguments that do not fit.
 
-    asked holds what the RAS was already asked for because of it.
+    asked holds what the RAS was already asked for because of it, refused the ticket (20 bytes)
+    that the lock did not take.
     """
 
     command: Command
@@ -46,6 +47,7 @@ class Request:
     rnd: bytes
     tries: int = 0
     erred: bool = False
+    refused: bytes = b""
     asked: set[type[NeedTime | NeedTicket]] = field(default_factory=set)
 
     def __post_init__(self) -> None:

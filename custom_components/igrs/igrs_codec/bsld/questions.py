@@ -37,13 +37,14 @@ def verdict(answer: AuthAnswer) -> TicketTrouble | Failure | None:
 
 
 def live_ticket(
-    tickets: Mapping[int, Ticket], seen: HelloSeen, now: float
+    tickets: Mapping[int, Ticket], job: Request, seen: HelloSeen, now: float
 ) -> Ticket | TicketTrouble:
     """Return the ticket of the lock's generation, or why it takes a new one."""
     ticket = tickets.get(seen.hello.gen)
     if ticket is None:
         return TicketTrouble.ABSENT
-    return ticket if ticket.expires > now else TicketTrouble.EXPIRED
+    dead = ticket.expires <= now or ticket.packet == job.refused
+    return TicketTrouble.EXPIRED if dead else ticket
 
 
 def ticket_wanted(job: Request, seen: HelloSeen, trouble: TicketTrouble) -> NeedTicket | None:
