@@ -44,6 +44,7 @@ from .evidence import CONFIRMATIONS, POSITIONS, Confirmations, Positions
 from .exchanges import EXCHANGES, Exchanges
 from .keyjournal import FILE, KeyJournal
 from .locks import LOCKS, Locks
+from .notices import tell_registration
 from .permits import TOLD
 from .progress import end_abandoned
 from .reports import take_report
@@ -87,6 +88,7 @@ async def context(app: web.Application) -> AsyncIterator[None]:
         random=app[RANDOM],
         new_id=partial(new_id, app),
     )
+    app[LOCKS].on_forget = lambda lock: tell_registration(app, lock, "removed")
     app[AUDIT].listeners.append(
         ChangeJournal(app[SETTINGS].folder / changejournal.FILE, app[DATABASE]).listen
     )

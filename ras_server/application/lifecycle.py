@@ -28,7 +28,7 @@ from .devices import NAME, device_json
 from .exchanges import EXCHANGES
 from .flows import Flow, Link
 from .locks import LOCKS, Lock
-from .notices import ask_delivery, household, tell, tell_registration
+from .notices import ask_delivery, tell_registration
 from .ownership import OWNED, State, Step, advance
 from .registration import UNOWNED, Claim, register as registration, remove as removal
 from .sightings import is_open
@@ -193,11 +193,9 @@ async def remove(request: web.Request) -> web.Response:
     """Wipe a lock and forget it, or forget it here only (Fig. 12)."""
     app, asked = request.app, body(request, _REMOVE)
     lock = own_lock(request)
-    receivers = household(app, lock)
     app[AUDIT].append(f"device.{asked['mode']}", request[PRINCIPAL].address, lock.address)
     if asked["mode"] == "forget":
         app[LOCKS].forget(lock)
-        tell(app, lock, receivers, 8, {"op": "removed"})
         return answer(request)
     record = advance(lock.record, Step.REMOVE)
     device = replace(record.device, epoch_wanted=record.device.epoch + 1)
@@ -210,14 +208,7 @@ async def remove(request: web.Request) -> web.Response:
     def start(link: Link) -> Flow[dict[str, Any]]:
         return removal(app[LOCKS], link)
 
-    def finish(outcome: dict[str, Any]) -> dict[str, Any]:
-        if not outcome["status"]:
-            tell(app, lock, receivers, 8, {"op": "removed"})
-        return outcome
-
-    exchange = await app[EXCHANGES].open(
-        lock, gateway_id=gateway.gateway_id, start=start, finish=finish
-    )
+    exchange = await app[EXCHANGES].open(lock, gateway_id=gateway.gateway_id, start=start)
     return answer(request, app[EXCHANGES].begin(exchange, hello_of(asked["hello"])))
 
 

@@ -92,6 +92,7 @@ class Locks:
         self.new_id = new_id
         self.journal = journal
         self._clock = clock
+        self.on_forget: Callable[[Lock], None] = lambda _: None
         self._locks: dict[str, Lock] = {}
         self._tid = int.from_bytes(random(2))
         self._mark = max(clock_store.mark(db), audit.head.ts)
@@ -184,9 +185,10 @@ class Locks:
         self.set_shadow(lock, {**shadow, **version})
 
     def forget(self, lock: Lock) -> None:
-        """Forget a device; its keys remain in the journal."""
+        """Forget a device, and tell so; its keys remain in the journal."""
         if self._locks.get(lock.id) is not lock:
             return
+        self.on_forget(lock)  # while it is still known whose it was
         device = lock.device
         store.delete(self.db, lock.id)
         if device.k_f is not None:

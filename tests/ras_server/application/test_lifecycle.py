@@ -15,6 +15,7 @@ from ras_server.vault import Vault
 from tests.ras_server.application.parts import DEVICE, K_F, Door, Gateway
 from tests.ras_server.client import Answer, Client
 from tests.ras_server.conftest import MASTER_KEY, MovableClock
+from tests.ras_server.sockets import started
 
 OTHER_K_F = bytes(16)
 
@@ -218,10 +219,14 @@ async def test_remove_later(owner: Client, home: Gateway, door: Door) -> None:
     assert queued.http == 202
     assert door.lock.show()["generation"] == 1
 
-    answer = await home.open(door, "deliver")
+    async with started(home.client) as (socket, _):
+        answer = await home.open(door, "deliver")
+        while (told := await socket.envelope())["mi"] != 8:
+            pass
 
     assert answer.data["result"]["code"] == 0
     assert door.lock.show()["generation"] == 0
+    assert told["body"] == {"device_id": door.device_id, "op": "removed"}
 
 
 async def test_removal_whose_answer_is_lost(owner: Client, home: Gateway, door: Door) -> None:
