@@ -29,7 +29,7 @@ def moment(visitor: Visitor, name: str) -> int | None:
         ) from None
 
 
-def _grant(visitor: Visitor) -> dict[str, Any]:
+def terms(visitor: Visitor) -> dict[str, Any]:
     """Return the terms of the form; what is left empty is no limit."""
     valid: dict[str, Any] = {"from": moment(visitor, "from"), "until": moment(visitor, "until")}
     if visitor.fields("weekday"):
@@ -38,7 +38,6 @@ def _grant(visitor: Visitor) -> dict[str, Any]:
         opens, closes = visitor.field("opens") or "00:00", visitor.field("closes") or "24:00"
         valid["times"] = [[opens, closes]]
     grant: dict[str, Any] = {
-        "subject": subject(visitor),
         "rights": visitor.fields("right"),
         "valid": valid | {"tz": visitor.zone.key},
         "notify": bool(visitor.field("notify")),
@@ -50,6 +49,11 @@ def _grant(visitor: Visitor) -> dict[str, Any]:
     if visitor.field("policy"):
         grant["geofence"] = {"policy": visitor.field("policy")}
     return grant
+
+
+def _grant(visitor: Visitor) -> dict[str, Any]:
+    """Return the person and the terms of the form."""
+    return {"subject": subject(visitor)} | terms(visitor)
 
 
 ROUTES: Final = (

@@ -24,12 +24,12 @@ async def ask(
     path: str | URL,
     fields: dict[str, Any] | None = None,
     *,
-    token: str | None = None,
+    authorization: str = "",
 ) -> dict[str, Any]:
     """Return the data of the API's answer, or raise its refusal; fields without `mid` get one."""
     headers = {name: value for name in _HANDED_ON if (value := request.headers.get(name))}
-    if token is not None:
-        headers["Authorization"] = f"Bearer {token}"
+    if authorization:
+        headers["Authorization"] = authorization
     inner = request.clone(method=method, rel_url=path, headers=headers)
     body = b"" if method == "GET" else orjson.dumps({"mid": new_mid(request.app)} | (fields or {}))
     inner._read_bytes = body  # noqa: SLF001 - as if it had come through the socket

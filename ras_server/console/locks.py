@@ -55,18 +55,27 @@ async def show(visitor: Visitor) -> web.Response:
 async def operate(visitor: Visitor) -> web.Response:
     """Lock, unlock or open; ask for what the decision wants to see besides."""
     device_id, command = visitor.path["device_id"], visitor.field("cmd")
-    fields = {"cmd": command, "expires": now(visitor.app) + _COMMAND_LIFE, "wait": _WAIT}
-    fields |= {name: value for name in ("pin", "confirm") if (value := visitor.field(name))}
     try:
-        data = await visitor.ask("POST", f"/v1/devices/{device_id}/operate", fields)
+        data = await visitor.ask("POST", f"/v1/devices/{device_id}/operate", wish(visitor))
     except RasError as err:
         if err.code in {Code.CONFIRMATION_NEEDED, Code.PIN_WRONG}:
             visitor.problem = err
             confirmation = err.data.get("confirmation", "")
             return visitor.render("confirm.html", command=command, confirmation=confirmation)
         return await refused(visitor, err, show)
-    done = _DONE[command] if "result" in data else "waiting"
-    return visitor.go(LOCK.format(device_id=device_id), done)
+    return visitor.go(LOCK.format(device_id=device_id), done(command, data))
+
+
+def wish(visitor: Visitor) -> dict[str, Any]:
+    """Return the command of the form for the API, and what is shown for it."""
+    fields = {"cmd": visitor.field("cmd"), "expires": now(visitor.app) + _COMMAND_LIFE}
+    shown = {name: value for name in ("pin", "confirm") if (value := visitor.field(name))}
+    return fields | {"wait": _WAIT} | shown
+
+
+def done(command: str, data: dict[str, Any]) -> str:
+    """Return the name of what was done, by the answer to a command."""
+    return _DONE[command] if "result" in data else "waiting"
 
 
 def _name(visitor: Visitor) -> dict[str, Any]:

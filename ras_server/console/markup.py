@@ -45,13 +45,7 @@ def _subject(subject: dict[str, Any]) -> str:
 def _limits(context: Context, grant: dict[str, Any]) -> str:
     """Return what a grant is limited to, in words."""
     valid, uses = grant["valid"], grant["uses"]
-    said = [
-        f"{word} {_when(context, valid[word])}" for word in ("from", "until") if valid.get(word)
-    ]
-    hours = [texts.WEEKDAYS[day - 1] for day in valid.get("weekdays") or ()]
-    hours += ["-".join(window) for window in valid.get("times") or ()]
-    if hours:
-        said.append(f"{' '.join(hours)} ({valid['tz']})")
+    said = _times(context, valid)
     if uses["max"] is not None:
         said.append(f"{uses['spent']} of {uses['max']} uses")
     if grant["pin"]:
@@ -59,6 +53,27 @@ def _limits(context: Context, grant: dict[str, Any]) -> str:
     if grant["geofence"]:
         said.append(dict(texts.POLICIES)[grant["geofence"]["policy"]].lower())
     return ", ".join(said) or "-"
+
+
+@pass_context
+def _limits_of_guest(context: Context, guest: dict[str, Any]) -> str:
+    """Return what a guest is told of the limits of his link."""
+    said, left = _times(context, guest["valid"]), guest["uses_left"]
+    if left is not None:
+        said.append(f"{left} {'use' if left == 1 else 'uses'} left")
+    return ", ".join(said)
+
+
+def _times(context: Context, valid: dict[str, Any]) -> list[str]:
+    """Return from when to when and in which hours something holds, in words."""
+    said = [
+        f"{word} {_when(context, valid[word])}" for word in ("from", "until") if valid.get(word)
+    ]
+    hours = [texts.WEEKDAYS[day - 1] for day in valid.get("weekdays") or ()]
+    hours += ["-".join(window) for window in valid.get("times") or ()]
+    if hours:
+        said.append(f"{' '.join(hours)} ({valid['tz']})")
+    return said
 
 
 def _keypad(digits: str) -> str:
@@ -81,6 +96,7 @@ _environment.filters |= {
     "method": lambda method: texts.METHODS.get(method, "-"),
     "verdict": _verdict,
     "limits": _limits,
+    "limits_of_guest": _limits_of_guest,
     "subject": _subject,
     "keypad": _keypad,
 }

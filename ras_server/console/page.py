@@ -8,7 +8,7 @@ this visitor could show. No page has a script, and no page needs one.
 from collections.abc import Awaitable, Callable
 from functools import wraps
 import hmac
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 from urllib.parse import parse_qsl, quote
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -43,7 +43,6 @@ _HEADERS: Final = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
-    "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
@@ -54,6 +53,11 @@ type Show = Callable[[Visitor], Awaitable[web.Response]]
 
 class Visitor:
     """Who looks at a page, and what he sent."""
+
+    home: ClassVar[str] = HOME
+    """Where the name of the server leads to; "" is nowhere."""
+    referrer: ClassVar[str] = "same-origin"
+    """Who is told which page a link or a form stands on."""
 
     def __init__(self, request: web.Request) -> None:
         """Recognise a visitor by his cookie."""
@@ -83,6 +87,15 @@ class Visitor:
     def zone(self) -> ZoneInfo:
         """Return the visitor's time zone."""
         return _zone(self.request.cookies.get(_ZONE_COOKIE, "")) or ZoneInfo("UTC")
+
+    @property
+    def must_repeat(self) -> bool:
+        """Return whether a page has to ask for itself once more.
+
+        A link from another site brings no cookie; the page that repeats it does.
+        """
+        request = self.request
+        return request.method == "GET" and request.headers.get("Sec-Fetch-Site") == "cross-site"
 
     @property
     def is_fresh(self) -> bool:
@@ -118,13 +131,17 @@ class Visitor:
         origin = self.request.headers.get("Origin")
         if origin is not None and origin.partition("://")[2] != self.request.host:
             raise RasError(Code.NOT_PERMITTED, "The form comes from another site")
-        for name, value in await _pairs(self.request):
-            self._form.setdefault(name, []).append(value)
+        await self.take_form()
         given = self.field("token").encode()
         if _FORM_COOKIE not in self.request.cookies or not hmac.compare_digest(
             given, self.form_token.encode()
         ):
             raise RasError(Code.NOT_PERMITTED, "The form is not of this visitor")
+
+    async def take_form(self) -> None:
+        """Take the fields of the form."""
+        for name, value in await _pairs(self.request):
+            self._form.setdefault(name, []).append(value)
 
     async def ask(
         self, method: str, path: str | URL, fields: dict[str, Any] | None = None
@@ -133,22 +150,23 @@ class Visitor:
 
         A change carries the `mid` of the form: sent twice, it is made once.
         """
-        if self.visit is None:
-            raise RasError(Code.TOKEN_INVALID, "Nobody is logged in")
-        token = await self._token(self.visit)
+        shown = await self.authorization()
         mid = {"mid": self.field("mid")} if self.field("mid") else {}
-        return await ask(self._blank, method, path, mid | (fields or {}), token=token)
+        return await ask(self._blank, method, path, mid | (fields or {}), authorization=shown)
 
     async def ask_as_nobody(self, path: str, fields: dict[str, Any]) -> dict[str, Any]:
         """Post to a part of the API that is open to all."""
         return await ask(self._blank, "POST", path, fields)
 
-    async def _token(self, visit: Visit) -> str:
+    async def authorization(self) -> str:
+        """Return what the visitor shows to the API."""
+        if (visit := self.visit) is None:
+            raise RasError(Code.TOKEN_INVALID, "Nobody is logged in")
         async with visit.renewing:
             if visit.is_stale(at := now(self.app)):
                 old = {"refresh_token": visit.refresh_token}
                 visit.take(await ask(self._blank, "POST", "/v1/auth/refresh", old), at)
-        return visit.access_token
+        return f"Bearer {visit.access_token}"
 
     def render(self, template: str, *, http: int = 200, **values: Any) -> web.Response:
         """Return a page."""
@@ -157,7 +175,7 @@ class Visitor:
         text = render(
             template,
             visitor=self,
-            home=HOME,
+            home=self.home,
             now=now(self.app),
             mid=lambda: new_mid(self.app),
             zone=self.zone,
@@ -196,8 +214,26 @@ class Visitor:
             raise RasError(Code.MALFORMED, "No time zone", errors=[("/zone", "not a time zone")])
         self.keep(_ZONE_COOKIE, name, _ZONE_LIFE)
 
+    def refused(self, err: RasError) -> web.Response:
+        """Tell why there is no page; who is not logged in, or not lately, is asked to log in."""
+        if err.code is Code.TOKEN_INVALID:
+            self.leave()
+            return self.go(str(URL(LOGIN).with_query(next=_next(self.request), why="over")))
+        if err.code is Code.SECOND_FACTOR_NEEDED:
+            return self.go(str(URL(LOGIN).with_query(next=_next(self.request), why="fresh")))
+        self.problem = err
+        return self.render("problem.html")
+
     def finish(self, response: web.Response) -> web.Response:
         """Give an answer the headers of the console and its cookies."""
+        self.set_cookies(response)
+        response.headers.update(_HEADERS | {"Referrer-Policy": self.referrer})
+        if self.problem is not None and self.problem.retry_after is not None:
+            response.headers["Retry-After"] = str(self.problem.retry_after)
+        return response
+
+    def set_cookies(self, response: web.Response) -> None:
+        """Set the cookies of the visitor."""
         settings = self.app[SETTINGS]
         secure = bool(settings.cert) or settings.url.startswith("https:")
         if _FORM_COOKIE not in self.request.cookies:
@@ -212,24 +248,35 @@ class Visitor:
                 secure=secure,
                 samesite="Strict",
             )
-        response.headers.update(_HEADERS)
-        if self.problem is not None and self.problem.retry_after is not None:
-            response.headers["Retry-After"] = str(self.problem.retry_after)
-        return response
 
 
 def page(show: Show, *, open_to_all: bool = False) -> Callable[..., Awaitable[web.Response]]:
     """Return the handler of a page; only `open_to_all` shows itself to who is not logged in."""
+    return page_for(Visitor, show, open_to_all=open_to_all)
+
+
+def page_for[V: Visitor](
+    kind: Callable[[web.Request], V],
+    show: Callable[[V], Awaitable[web.Response]],
+    *,
+    open_to_all: bool,
+) -> Callable[..., Awaitable[web.Response]]:
+    """Return the handler of a page for a kind of visitors."""
 
     @pages
     @public
     @wraps(show)
     async def handler(request: web.Request) -> web.Response:
-        visitor = Visitor(request)
+        visitor = kind(request)
+        concurrency, caller = visitor.app[CONCURRENCY], network(request)
         try:
-            response = await _one_of_few(visitor, show, open_to_all=open_to_all)
+            concurrency.begin(caller, ANONYMOUS)
+            try:
+                response = await _shown(visitor, show, open_to_all=open_to_all)
+            finally:
+                concurrency.end(caller)
         except RasError as err:
-            response = _refused(visitor, err)
+            response = visitor.refused(err)
         except web.HTTPRequestEntityTooLarge as err:
             visitor.problem = RasError(Code.MALFORMED, err.reason, http=err.status)
             response = visitor.render("problem.html")
@@ -238,22 +285,13 @@ def page(show: Show, *, open_to_all: bool = False) -> Callable[..., Awaitable[we
     return handler
 
 
-async def _one_of_few(visitor: Visitor, show: Show, *, open_to_all: bool) -> web.Response:
-    """Answer, if not too many pages of this address are on their way already."""
-    concurrency, caller = visitor.app[CONCURRENCY], network(visitor.request)
-    concurrency.begin(caller, ANONYMOUS)
-    try:
-        return await _shown(visitor, show, open_to_all=open_to_all)
-    finally:
-        concurrency.end(caller)
-
-
-async def _shown(visitor: Visitor, show: Show, *, open_to_all: bool) -> web.Response:
+async def _shown[V: Visitor](
+    visitor: V, show: Callable[[V], Awaitable[web.Response]], *, open_to_all: bool
+) -> web.Response:
     request = visitor.request
     if visitor.app[SETTINGS].limits:
         limit(request, None)
-    if request.method == "GET" and request.headers.get("Sec-Fetch-Site") == "cross-site":
-        # A link from another site brings no cookie; the page that repeats it does.
+    if visitor.must_repeat:
         return visitor.render("again.html")
     if visitor.visit is None and not open_to_all:
         return visitor.go(str(URL(LOGIN).with_query(next=_next(request))))
@@ -262,17 +300,6 @@ async def _shown(visitor: Visitor, show: Show, *, open_to_all: bool) -> web.Resp
     response = await show(visitor)
     await visitor.app[DATABASE].settle()
     return response
-
-
-def _refused(visitor: Visitor, err: RasError) -> web.Response:
-    """Tell why there is no page; who is logged in no more, or not lately, is asked to log in."""
-    if err.code is Code.TOKEN_INVALID:
-        visitor.leave()
-        return visitor.go(str(URL(LOGIN).with_query(next=_next(visitor.request), why="over")))
-    if err.code is Code.SECOND_FACTOR_NEEDED:
-        return visitor.go(str(URL(LOGIN).with_query(next=_next(visitor.request), why="fresh")))
-    visitor.problem = err
-    return visitor.render("problem.html")
 
 
 async def _pairs(request: web.Request) -> list[tuple[str, str]]:

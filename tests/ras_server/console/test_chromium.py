@@ -5,8 +5,10 @@ from pathlib import Path
 import shutil
 from typing import Final
 
+from aiohttp import web
 from aiohttp.test_utils import TestServer
 import pytest
+from yarl import URL
 
 from demo.browser import browser
 from demo.console import Visitor
@@ -59,6 +61,18 @@ async def problems(visitor: Visitor) -> list[str]:
         *await visitor.page.evaluate("window.violations"),
         *await visitor.page.evaluate(FOREIGN),
     ]
+
+
+@pytest.fixture(autouse=True)
+def referers(app: web.Application) -> set[str]:
+    """Return what browsers told the server of the pages they came from."""
+    told: set[str] = set()
+
+    async def note(request: web.Request, _: web.StreamResponse) -> None:
+        told.add(request.headers.get("Referer", ""))
+
+    app.on_response_prepare.append(note)
+    return told
 
 
 @pytest.fixture
@@ -150,3 +164,39 @@ async def test_for_everybody(anna: Visitor, home: Gateway, door: Door, outbox: O
                 await anna.unfold()
 
                 assert await problems(anna) == [], (scheme, anna.window, path)
+
+
+async def test_guest(
+    anna: Visitor, home: Gateway, door: Door, outbox: Outbox, referers: set[str]
+) -> None:
+    """An owner makes a link; who opens it on a phone presses a button, and the door is open."""
+    await log_in(anna, outbox)
+    await anna.open(f"/console/locks/{door.device_id}")
+    await anna.unfold()
+    await anna.type("Name of the guest", "Plumber")
+    await anna.page.evaluate("document.getElementById('link-until').value = '2099-01-01T12:00'")
+    await anna.click("Make the link")
+    assert await problems(anna) == []
+    address = URL(await anna.page.evaluate("document.getElementById('link').value"))
+    await anna.open("/console/")
+    await anna.click("Log out")
+
+    anna.window = PHONE
+    async with online(home, door):
+        for scheme in ("light", "dark"):
+            await anna.page.command(
+                "Emulation.setEmulatedMedia",
+                features=[{"name": "prefers-color-scheme", "value": scheme}],
+            )
+            await anna.open(address.path)
+            assert "For Plumber: until 2099-01-01 12:00" in await anna.text()
+            assert await problems(anna) == []
+        await anna.click("Unlock")
+    assert "The door is unlocked." in await anna.text()
+    assert door.lock.show()["bolt"] == "unlocked"
+    await anna.open("/g/wrong")
+    assert "This link does not work" in await anna.text()
+    assert await problems(anna) == []
+
+    assert any("/console/locks/" in referer for referer in referers)
+    assert not any("/g/" in referer for referer in referers)
