@@ -14,10 +14,8 @@ import tomllib
 from typing import Any, Final
 
 from awesomeversion import AwesomeVersion, AwesomeVersionStrategy
-import homeassistant
 from homeassistant.const import __version__ as home_assistant_version
 from homeassistant.setup import BASE_PLATFORMS
-from homeassistant.util.yaml import load_yaml_dict
 import pytest
 
 ROOT: Final = Path(__file__).resolve().parent.parent
@@ -130,33 +128,6 @@ def test_translation_keys() -> None:
 
         assert set(content) <= TRANSLATED
         assert [key for key in slugs(content) if not SLUG.fullmatch(key)] == []
-
-
-def test_translations_are_complete() -> None:
-    """Every language has the keys of the English one."""
-    english = set(slugs(load(INTEGRATION / "translations/en.json")))
-
-    for path in (INTEGRATION / "translations").glob("*.json"):
-        assert set(slugs(load(path))) == english
-
-
-def test_icons() -> None:
-    """Every icon is one of Material Design."""
-    text = (INTEGRATION / "icons.json").read_text(encoding="utf-8")
-
-    assert re.findall(r'"(?:default|service)": "(?!mdi:)[^"]*"', text) == []
-
-
-def test_quality_scale() -> None:
-    """Every rule of the quality scale has its answer, and every exemption its reason."""
-    example = Path(homeassistant.__file__).parent / "components/esphome/quality_scale.yaml"
-    rules = load_yaml_dict(str(INTEGRATION / "quality_scale.yaml"))["rules"]
-
-    assert set(rules) == set(load_yaml_dict(str(example))["rules"])
-    for answer in rules.values():
-        status = answer["status"] if isinstance(answer, dict) else answer
-        assert status in {"done", "todo", "exempt"}
-        assert status != "exempt" or answer["comment"]
 
 
 @pytest.mark.parametrize(("name", "size"), [("icon.png", 256), ("icon@2x.png", 512)])
