@@ -140,7 +140,7 @@ async def remove(request: web.Request) -> web.Response:
     """Remove a gateway; what it knew of the locks is made worthless."""
     gateway = _own(request)
     with request.app[DATABASE].write():
-        gateway_removed(request.app, gateway.gateway_id)
+        gateway_removed(request.app, gateway)
         request.app[SESSIONS].close_gateway(gateway.gateway_id)
         gateways.remove(request.app[DATABASE], gateway.gateway_id)
     _audit(request, "gateway.remove", gateway.gateway_id)

@@ -58,8 +58,8 @@ async def remove(request: web.Request) -> web.Response:
         raise RasError(Code.DEVICE_OWNED, "Remove the devices, or hand them over, first")
     with request.app[DATABASE].write():
         person_removed(request.app, user.user_id)
-        for gateway_id in gateways.ids_of_user(request.app[DATABASE], user.user_id):
-            gateway_removed(request.app, gateway_id)
+        for gateway in gateways.all_of_user(request.app[DATABASE], user.user_id):
+            gateway_removed(request.app, gateway)
         request.app[SESSIONS].close_user(user.user_id)
         accounts.remove_user(request.app[DATABASE], user.user_id)
     who = request[PRINCIPAL].address

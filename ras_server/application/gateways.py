@@ -2,23 +2,35 @@
 
 from aiohttp import web
 
-from .access import GATEWAYS
+from ..keys import DATABASE
+from ..store import audit, gateways as store
+from ..store.gateways import Gateway
+from .access import GATEWAYS, in_household
+from .agenda import current_key
 from .lifecycle import raise_epoch, start_rekey
-from .locks import LOCKS
+from .locks import LOCKS, Lock
 from .managers import withdraw
 from .sightings import SIGHTINGS
-from .tickets import live_tickets
+from .tickets import LONGEST_OF_ALL
 
 
-def gateway_removed(app: web.Application, gateway_id: str) -> None:
+def gateway_removed(app: web.Application, gateway: Gateway) -> None:
     """End what a gateway gave and has: locks it had tickets for get a new epoch and a new key."""
-    app[SIGHTINGS].forget_gateway(gateway_id)
-    app[GATEWAYS].pop(gateway_id, None)
-    actor = f"gw:{gateway_id}"
-    withdraw(app, gateway_id, actor)
-    entries = live_tickets(app, None)
-    reached = {entry["object"] for entry in entries if entry["detail"]["gateway"] == gateway_id}
-    for address in sorted(reached):
-        if (lock := app[LOCKS].get(address.removeprefix("dev:"))) is not None and lock.device.owner:
+    app[SIGHTINGS].forget_gateway(gateway.gateway_id)
+    app[GATEWAYS].pop(gateway.gateway_id, None)
+    actor = f"gw:{gateway.gateway_id}"
+    withdraw(app, gateway.gateway_id, actor)
+    for device_id in store.reached(app[DATABASE], gateway):
+        lock = app[LOCKS].get(device_id)
+        if lock is not None and lock.device.owner and _has_something(app, lock, gateway):
             raise_epoch(app, lock, actor)
             start_rekey(app, lock, "gateway_removed", actor)
+
+
+def _has_something(app: web.Application, lock: Lock, gateway: Gateway) -> bool:
+    """Return whether a gateway has a ticket that may live, or the present K_adv of a lock."""
+    since, key = app[LOCKS].now - LONGEST_OF_ALL, current_key(lock.record)
+    if key is not None and in_household(app, lock, gateway):
+        since = min(since, key.created)
+    taken = audit.last_ticket(app[DATABASE], lock.address, f"gw:{gateway.gateway_id}", since)
+    return taken is not None

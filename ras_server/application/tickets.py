@@ -33,6 +33,7 @@ from .permits import Caller, caller_of, house_of
 
 LONGEST: Final = {"home_assistant": 86400, "device": 86400, "phone": 3600}
 """Seconds that a ticket lives at most, by kind of gateway."""
+LONGEST_OF_ALL: Final = max(LONGEST.values())
 LONGEST_OF_GUEST: Final = 900
 """The same for who is neither the owner nor a member of the household."""
 RIGHTS: Final = ("lock", "unlock", "open", "log", "hold", "owner")
@@ -175,10 +176,10 @@ def advert_keys(locks: Locks, lock: Lock) -> dict[str, str]:
     }
 
 
-def live_tickets(app: web.Application, device_id: str | None) -> list[dict[str, Any]]:
+def live_tickets(app: web.Application, lock: Lock) -> list[dict[str, Any]]:
     """Return what the audit tells of tickets that still live, newest first; no secrets."""
     now = app[LOCKS].now
-    rows = audit_store.tickets(app[DATABASE], now - max(LONGEST.values()), now, device_id)
+    rows = audit_store.tickets(app[DATABASE], lock.address, now - LONGEST_OF_ALL, now)
     return [orjson.loads(row.entry) for row in rows]
 
 
@@ -188,7 +189,7 @@ def may_commit(app: web.Application, lock: Lock) -> bool:
     if wanted is None:
         return True
     without, supplied = set[str](), set[str]()
-    for entry in live_tickets(app, lock.id):
+    for entry in live_tickets(app, lock):
         holders = supplied if wanted in entry["detail"]["gens"] else without
         holders.add(entry["detail"]["gateway"])
     return without <= supplied
@@ -205,7 +206,7 @@ async def show(request: web.Request) -> web.Response:
             "rights": entry["detail"]["rights"],
             "expires": entry["detail"]["expires"],
         }
-        for entry in live_tickets(request.app, lock.id)
+        for entry in live_tickets(request.app, lock)
         if standing.is_owner or entry["detail"]["uid"] == standing.uid
     ]
     return answer(request, {"items": items, "next": None})

@@ -131,12 +131,42 @@ def chunks(db: Database, start: int, end: int | None) -> Iterator[list[AuditRow]
         start = rows[-1]["n"] + 1
 
 
-def tickets(db: Database, since: int, now: int, device_id: str | None) -> list[AuditRow]:
-    """Return the tickets that were issued since a time and still live, newest first."""
+_CLOCK: Final = 120
+"""Seconds that the clock of the server may go back between two entries."""
+
+
+def first_since(db: Database, since: int) -> int:
+    """Return a number from which on all entries are that are not older than a time."""
+    low, high = 0, 0 if (newest := last(db)) is None else newest.n
+    while low < high:
+        middle = (low + high + 1) // 2
+        row = db.one("SELECT entry ->> 'ts' AS ts FROM audit WHERE n = ?", (middle,))
+        if row is not None and row["ts"] >= since - _CLOCK:
+            high = middle - 1
+        else:
+            low = middle
+    return low + 1
+
+
+_TICKETS: Final = (
+    "SELECT n, entry, hash FROM audit WHERE entry ->> 'object' = ?1 AND n >= ?2"
+    " AND entry ->> 'action' = 'ticket.issue'"
+)
+
+
+def tickets(db: Database, device: str, since: int, now: int) -> list[AuditRow]:
+    """Return the tickets of a lock that were issued since a time and still live, newest first."""
     rows = db.all(
-        "SELECT n, entry, hash FROM audit WHERE entry ->> 'action' = 'ticket.issue'"
-        " AND entry ->> 'ts' >= ?1 AND entry ->> '$.detail.expires' > ?2"
-        " AND (?3 IS NULL OR entry ->> 'object' = 'dev:' || ?3) ORDER BY n DESC LIMIT 1000",
-        (since, now, device_id),
+        f"{_TICKETS} AND entry ->> '$.detail.expires' > ?3 ORDER BY n DESC LIMIT 1000",
+        (device, first_since(db, since), now),
     )
     return [AuditRow(*row) for row in rows]
+
+
+def last_ticket(db: Database, device: str, gateway: str, since: int) -> AuditRow | None:
+    """Return the last ticket of a lock that a gateway (typed address) took since a time."""
+    row = db.one(
+        f"{_TICKETS} AND entry ->> 'actor' = ?3 ORDER BY n DESC LIMIT 1",
+        (device, first_since(db, since), gateway),
+    )
+    return None if row is None else AuditRow(*row)

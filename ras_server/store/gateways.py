@@ -61,10 +61,21 @@ def of_user(database: Database, user_id: str, after: tuple[int, str], limit: int
     return [_gateway(row) for row in rows]
 
 
-def ids_of_user(database: Database, user_id: str) -> list[str]:
-    """Return the identifiers of all gateways of a user."""
-    rows = database.all("SELECT gateway_id FROM gateway WHERE user_id = ?", (user_id,))
-    return [row["gateway_id"] for row in rows]
+def all_of_user(database: Database, user_id: str) -> list[Gateway]:
+    """Return all gateways of a user."""
+    rows = database.all(f"{_GATEWAY} WHERE user_id = ?", (user_id,))
+    return [_gateway(row) for row in rows]
+
+
+def reached(database: Database, gateway: Gateway) -> list[str]:
+    """Return the ids of the locks of which a gateway may ever have had something."""
+    rows = database.all(
+        "SELECT device_id FROM device WHERE owner = ?1 UNION SELECT device_id FROM access_grant"
+        " JOIN holder USING (grant_id) WHERE holder.user_id = ?1 UNION SELECT device_id"
+        " FROM site_device JOIN site_gateway USING (site_id) WHERE gateway_id = ?2",
+        (gateway.user_id, gateway.gateway_id),
+    )
+    return [row["device_id"] for row in rows]
 
 
 def _gateway(row: Row) -> Gateway:

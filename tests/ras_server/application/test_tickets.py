@@ -2,12 +2,14 @@
 
 import os
 
+from aiohttp import web
 import pytest
 
 from igrs_codec.bsld.frame import Command, Status
 from igrs_codec.bsld.session import Answered, ClientSession
 from igrs_codec.bsld.ticket import Ticket
 from igrs_codec.errors import IgrsError
+from ras_server.application.audit import AUDIT
 from tests.ras_server.application.parts import DEVICE, Door, Gateway
 from tests.ras_server.application.test_operations import grant
 from tests.ras_server.client import Answer, Client
@@ -264,4 +266,43 @@ async def test_removed_gateway(
     await home.open(door, "deliver")
 
     assert use(door, stolen, Command.OPERATE, clock()) is None
+    assert door.lock.show()["generation"] == 2
+
+
+async def test_removed_gateway_among_many(
+    app: web.Application, owner: Client, home: Gateway, door: Door, clock: MovableClock
+) -> None:
+    """However many tickets others took since, no lock of a removed gateway is passed over."""
+    other = Gateway(await owner.gateway("Stolen"))
+    stolen = newest(await tickets(other, door))
+    for tid in range(1100):
+        app[AUDIT].append(
+            "ticket.issue",
+            f"gw:{home.id}",
+            "dev:0A0B0C0D0E0F",
+            detail={"expires": stolen.expires, "gateway": home.id, "gens": [1], "tid": tid},
+        )
+    await owner.request("DELETE", f"/v1/gateways/{other.id}")
+    clock.move(61)
+
+    await home.open(door, "deliver")
+
+    assert use(door, stolen, Command.OPERATE, clock()) is None
+    assert door.lock.show()["generation"] == 2
+
+
+async def test_removed_gateway_of_long_ago(
+    owner: Client, home: Gateway, door: Door, clock: MovableClock
+) -> None:
+    """A gateway whose tickets have ended still knows K_adv: with its removal the key changes."""
+    assert home
+    other = Gateway(await owner.gateway("Stolen"))
+    assert (await tickets(other, door)).data["k_adv"]
+    clock.move(3 * 86400)
+    await owner.log_in("anna@example.org")
+
+    await owner.request("DELETE", f"/v1/gateways/{other.id}")
+    clock.move(61)
+    await Gateway(await owner.gateway("New")).open(door, "deliver")
+
     assert door.lock.show()["generation"] == 2
