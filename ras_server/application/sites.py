@@ -149,6 +149,8 @@ async def remove(request: web.Request) -> web.Response:
     """Dissolve a site with its household; the locks stay with their owner."""
     app, site, actor = request.app, _own(request), request[PRINCIPAL].address
     with app[DATABASE].write():
+        for gateway_id in store.gateways(app[DATABASE], site.site_id):
+            _forget_gateway(request, site, gateway_id)
         for person in store.people(app[DATABASE], site.site_id):
             end_each(app, grants.live_of_household(app[DATABASE], person.person_id), actor)
         store.remove(app[DATABASE], site.site_id)
@@ -188,7 +190,10 @@ async def take_device(request: web.Request) -> web.Response:
 
 def take_out(app: web.Application, lock: Lock, actor: str) -> None:
     """Take a lock out of its site, if it is in one, and end what its household had."""
-    if store.take_device(app[DATABASE], lock.id):
+    site = store.of_device(app[DATABASE], lock.id)
+    if site is not None and store.take_device(app[DATABASE], lock.id):
+        if store.gateways(app[DATABASE], site.site_id):
+            _end_keys(app, lock, actor)
         found = grants.live_of_device(app[DATABASE], lock.id)
         end_each(app, [grant for grant in found if grant.person_id is not None], actor)
 
@@ -273,8 +278,12 @@ async def put_gateway(request: web.Request) -> web.Response:
     }
     if gateway is None or gateway.user_id not in members - {None}:
         raise RasError(Code.UNKNOWN, "There is no such gateway of a member")
-    store.put_gateway(app[DATABASE], site.site_id, gateway.gateway_id)
-    _audit(request, "site.put_gateway", site, gateway=gateway.gateway_id)
+    before = store.of_gateway(app[DATABASE], gateway.gateway_id)
+    with app[DATABASE].write():
+        if before is not None and before.site_id != site.site_id:
+            _forget_gateway(request, before, gateway.gateway_id)
+        store.put_gateway(app[DATABASE], site.site_id, gateway.gateway_id)
+        _audit(request, "site.put_gateway", site, gateway=gateway.gateway_id)
     return answer(request, _json(app, site))
 
 
@@ -295,8 +304,13 @@ def _forget_gateway(request: web.Request, site: Site, gateway_id: str) -> None:
     store.take_gateway(app[DATABASE], site.site_id, gateway_id)
     _audit(request, "site.take_gateway", site, gateway=gateway_id)
     for lock in _locks(app, site):
-        raise_epoch(app, lock, actor)
-        start_rekey(app, lock, "gateway_removed", actor)
+        _end_keys(app, lock, actor)
+
+
+def _end_keys(app: web.Application, lock: Lock, actor: str) -> None:
+    """End the tickets of a lock, and give it a new key: a gateway left that has the old ones."""
+    raise_epoch(app, lock, actor)
+    start_rekey(app, lock, "gateway_removed", actor)
 
 
 def _own(request: web.Request) -> Site:

@@ -51,6 +51,13 @@ def of_device(db: Database, device_id: str) -> Site | None:
     )
 
 
+def of_gateway(db: Database, gateway_id: str) -> Site | None:
+    """Return the site to whose household a gateway belongs."""
+    return _site(
+        db, "site_id = (SELECT site_id FROM site_gateway WHERE gateway_id = ?)", (gateway_id,)
+    )
+
+
 def of_owner(db: Database, user_id: str, after: tuple[int, str], limit: int) -> list[Site]:
     """Return a page of the sites of a person, the oldest first."""
     rows = db.all(

@@ -289,6 +289,42 @@ async def test_gateway_of_a_member(
     assert reasons == ["gateway_removed"]
 
 
+@pytest.mark.parametrize("end", ["the site", "the lock", "to another home"])
+async def test_end_of_a_household_gateway(
+    owner: Client,
+    ben: Client,
+    home: Gateway,
+    door: Door,
+    clock: MovableClock,
+    *,
+    site: str,
+    end: str,
+) -> None:
+    """A gateway that is of the household no more keeps no ticket and no key that works."""
+    await invite(owner, site, "ben@example.org")
+    theirs = Gateway(await ben.gateway())
+    await owner.request("PUT", f"{site}/gateways/{theirs.id}")
+    await deliver(home, door)
+    held = newest(await tickets(theirs, door, person=owner.user_id))
+    assert use(door, held, Command.OPERATE, clock()) is Status.OK
+
+    other = f"/v1/sites/{(await owner.post('/v1/sites', {'name': 'Cabin'})).data['site_id']}"
+    await invite(owner, other, "ben@example.org")
+    method, path = {
+        "the site": ("DELETE", site),
+        "the lock": ("DELETE", f"{site}/devices/{door.device_id}"),
+        "to another home": ("PUT", f"{other}/gateways/{theirs.id}"),
+    }[end]
+    ended = await owner.request(method, path)
+
+    assert ended.http == 200, ended
+    clock.move(61)
+    await home.open(door, "deliver")
+    assert use(door, held, Command.OPERATE, clock()) is None
+    assert door.lock.show()["generation"] == 2
+    assert (await tickets(theirs, door, person=owner.user_id)).code == 3001
+
+
 @pytest.mark.parametrize(
     "fields",
     [
