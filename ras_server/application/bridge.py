@@ -17,7 +17,7 @@ from .decision import OPENING, Wish, is_timely
 from .delivery import deliver, set_clock
 from .errand import relayed
 from .evidence import EVIDENCE
-from .exchanges import EXCHANGES, LIFE, Exchange, Start
+from .exchanges import EXCHANGES, LIFE, Exchange
 from .flows import Flow, Link, Reply, result
 from .lifecycle import HELLO, hello_of
 from .locks import LOCKS, Lock
@@ -198,7 +198,12 @@ async def deliver_due(request: web.Request) -> web.Response:
         yield from deliver(app[LOCKS], link, may_commit=may_commit(app, lock))
         return result()
 
-    return await _begin(request, lock, asked, start)
+    gateway, hello = own_gateway(request, asked["gateway_id"]), hello_of(asked["hello"])
+    # An operation that waits for this gateway delivers what is due itself: it goes first.
+    opened = await app[EXCHANGES].open(
+        lock, gateway_id=gateway.gateway_id, start=start, lease_wait=0
+    )
+    return answer(request, app[EXCHANGES].begin(opened, hello))
 
 
 def _reachable(request: web.Request) -> Lock:
@@ -207,15 +212,6 @@ def _reachable(request: web.Request) -> Lock:
     if current_key(lock.record) is None and pending_key(lock.record) is None:
         raise RasError(Code.DEVICE_UNKNOWN, "This device has no key yet")
     return lock
-
-
-async def _begin(
-    request: web.Request, lock: Lock, asked: dict[str, Any], start: Start
-) -> web.Response:
-    app = request.app
-    gateway, hello = own_gateway(request, asked["gateway_id"]), hello_of(asked["hello"])
-    opened = await app[EXCHANGES].open(lock, gateway_id=gateway.gateway_id, start=start)
-    return answer(request, app[EXCHANGES].begin(opened, hello))
 
 
 @allow(Kind.USER, Kind.GATEWAY)

@@ -242,3 +242,28 @@ async def test_clock_unset(owner: Client, home: Gateway, door: Door, clock: Mova
         answer.data["result"]["state"] | {"bolt": "unlocked", "clock": True}
         == (answer.data["result"]["state"])
     )
+
+
+async def test_delivery_makes_way(
+    owner: Client, home: Gateway, door: Door, clock: MovableClock
+) -> None:
+    """A gateway that comes to deliver while an operation waits for it is sent to the operation.
+
+    The operation tells the lock what was to be delivered, too.
+    """
+    async with started(home.client) as (socket, _):
+        await grant(owner, door, "guest@example.org")
+        operation = asyncio.create_task(operate(owner, door, unlock(clock)))
+        asked: list[str] = []
+        while len(asked) < 2:  # both wait before the gateway looks at the first
+            envelope = await socket.envelope()
+            asked += [envelope["body"]["cmd"]] if envelope["mi"] == 1 else []
+        delivered = await home.open(door, "deliver")
+        await home.begin(door, envelope["body"]["exchange"])
+        answer = await operation
+
+    rows = await owner.get(f"/v1/devices/{door.device_id}/users")
+    assert asked == ["deliver", "unlock"]
+    assert (delivered.http, delivered.code) == (409, 2006)
+    assert answer.data["result"]["code"] == 0, answer
+    assert all(row["synced"] for row in rows.data["items"])
