@@ -16,7 +16,7 @@ from homeassistant.config_entries import ConfigEntry, ConfigSubentry
 from homeassistant.core import CALLBACK_TYPE, Event, HomeAssistant, callback
 from homeassistant.helpers.event import async_track_time_interval
 
-from .access import denied_at_ras
+from .access import Access, denied_at_ras
 from .answers import Json, PushReady
 from .asker import CAUSES
 from .const import (
@@ -279,21 +279,27 @@ class Gateway:
                 self._background(self._async_control(mid, src, dst, body), "remote operation")
             case {"mi": 8, "body": {"op": str(op), "device_id": str(device_id)}}:
                 self._background(self._async_registration(op, device_id), "registration")
-            case {"mi": 9, "body": dict(body)} if body.get("event") == "access_denied":
-                self._denied(body)
+            case {
+                "mi": 9,
+                "body": {
+                    "event": "access_denied",
+                    "device_id": str(device_id),
+                    "asked_by": str(asked_by),
+                    "user": str() | None as user,
+                    "code": int(code),
+                },
+            }:
+                self._denied(device_id, denied_at_ras(asked_by, user, code), asked_by)
             case {"mi": 9, "body": {"uid": int(uid), "user": str(user)}}:
                 self.memory.name(uid, user)
             case _:
                 LOGGER.debug("Message %s needs nothing here", envelope.get("mi"))
 
-    def _denied(self, body: Json) -> None:
+    def _denied(self, device_id: str, access: Access, asked_by: str) -> None:
         """Show that the RAS refused somebody; what was asked here is shown already."""
-        coordinator = self._coordinator(str(body.get("device_id")))
-        asked_by = str(body.get("asked_by"))
+        coordinator = self._coordinator(device_id)
         if coordinator is not None and asked_by != f"gw:{self.ras.gateway_id}":
-            coordinator.history.async_happened(
-                denied_at_ras(asked_by, body.get("user"), body.get("code"))
-            )
+            coordinator.history.async_happened(access)
 
     def _coordinator(self, address: str) -> IgrsCoordinator | None:
         """Return the lock of an address such as dev:A1B2C3D4E5F6."""

@@ -148,3 +148,13 @@ async def test_tickets_are_renewed(home: Home) -> None:
     later(home, 31)
 
     await until(lambda: home.coordinator.memory.tickets[1].issued > old.issued)
+
+
+async def test_event_that_makes_no_sense(home: Home) -> None:
+    """What another gateway of the household says wrongly does not end the connection."""
+    gateway = f"gw:{home.entry.data['gateway_id']}"
+    body = {"event": "access_denied", "device_id": DEVICE_ID, "code": {"a": 1}, "user": ["x"]}
+    home.ras.app[PUSH].publish(gateway, 9, body, src=f"dev:{DEVICE_ID}")
+
+    assert (await operate(home, "unlock")).code == 0
+    assert home.lock.state.bolt is Bolt.UNLOCKED
