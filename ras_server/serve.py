@@ -23,6 +23,9 @@ from .settings import Settings, SettingsError
 from .tls import server_context
 
 _GRACE: Final = 1.0  # seconds that open requests have when the server stops
+HEAD_TIME: Final = 30
+"""Seconds in which the next request has to have come with all its headers, else the connection is
+closed: after it was opened, and after each answer."""
 
 
 @asynccontextmanager
@@ -47,7 +50,11 @@ async def owned(settings: Settings) -> AsyncIterator[None]:
 async def administrable(settings: Settings) -> AsyncIterator[web.AppRunner]:
     """Run the server inside the context, on its administration socket (0600) only."""
     runner = Runner(
-        create_app(settings), access_log=None, shutdown_timeout=_GRACE, handle_signals=False
+        create_app(settings),
+        access_log=None,
+        shutdown_timeout=_GRACE,
+        keepalive_timeout=HEAD_TIME,
+        handle_signals=False,
     )
     async with owned(settings):
         await runner.setup()
