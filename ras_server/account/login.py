@@ -248,11 +248,12 @@ async def _send_code(
 
 
 def _keep(logins: dict[str, Login], sasl_id: str, login: Login, at: int) -> None:
-    """Keep a login; those that have expired, or the oldest of too many, go."""
+    """Keep a login; those that have expired go, and of too many the oldest without a proof."""
     for known in [known for known, each in logins.items() if each.expires <= at]:
         del logins[known]
-    if len(logins) >= _AT_ONCE:
-        del logins[next(iter(logins))]
+    while len(logins) >= _AT_ONCE:
+        unproved = (known for known, each in logins.items() if each.stage is Stage.PROOF)
+        del logins[next(unproved, None) or next(iter(logins))]
     logins[sasl_id] = login
 
 

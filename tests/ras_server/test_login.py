@@ -259,6 +259,22 @@ async def test_logins_are_bounded(client: Client, app: web.Application) -> None:
     assert len(app[LOGINS]) == 1000
 
 
+async def test_proved_logins_stay(app: web.Application, client: Client) -> None:
+    """Whoever begins logins in masses pushes out nobody who has proved a password."""
+    await client.register(ANNA)
+    sasl_id, proved = await client.prove(ANNA)
+    for number in range(1000):
+        app[LOGINS][f"s-{number}"] = _never()
+    await client.another().prove(NOBODY)
+
+    fields = {"sasl_id": sasl_id, "method": "email", "code": client.outbox.code(ANNA)}
+    done = await client.post("/v1/auth/second-factor", fields)
+
+    assert proved.data["next"] == "second_factor"
+    assert done.http == 200, done
+    assert len(app[LOGINS]) <= 1000
+
+
 def _never() -> Any:
     from ras_server.account.login import Login  # noqa: PLC0415
 
