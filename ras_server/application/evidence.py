@@ -15,7 +15,7 @@ import probatio
 from .. import fields
 from ..keys import VAULT
 from ..web import schema
-from .geofence import Position
+from .geofence import CLOCK_TOLERANCE, Position
 
 POSITIONS_KEPT: Final = 24 * 3600  # seconds
 CONFIRM_WITHIN: Final = 60  # seconds
@@ -66,9 +66,11 @@ class Positions:
         """Begin without any."""
         self._positions: dict[str, deque[Position]] = {}
 
-    def note(self, user_id: str, shown: dict[str, Any]) -> None:
-        """Keep a position, unless a newer one is known."""
+    def note(self, user_id: str, shown: dict[str, Any], now: int) -> None:
+        """Keep a position, unless a newer one is known, or it is from the future."""
         position = Position(**shown)
+        if position.at > now + CLOCK_TOLERANCE:
+            return
         known = self._positions.setdefault(user_id, deque(maxlen=_MOST_POSITIONS))
         if not known or known[-1].at <= position.at:
             known.append(position)

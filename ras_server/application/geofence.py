@@ -10,7 +10,7 @@ from math import asin, cos, radians, sin, sqrt
 from typing import Final
 
 _EARTH_RADIUS: Final = 6_371_009  # metres
-_CLOCK_TOLERANCE: Final = 60
+CLOCK_TOLERANCE: Final = 60
 """Seconds that the clock of a caller may be ahead."""
 
 
@@ -76,7 +76,7 @@ def place(fence: Fence, positions: Sequence[Position], now: int) -> Place:
     if not positions:
         return Place.UNKNOWN
     newest = positions[-1]
-    if not now - fence.max_age_s <= newest.at <= now + _CLOCK_TOLERANCE:
+    if not now - fence.max_age_s <= newest.at <= now + CLOCK_TOLERANCE:
         return Place.UNKNOWN
     if (found := _around(fence, newest)) is not Place.INSIDE:
         return found

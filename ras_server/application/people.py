@@ -54,7 +54,7 @@ async def put_position(request: web.Request) -> web.Response:
         )
     ):
         raise RasError(Code.NOT_PERMITTED, "Only a gateway of his home speaks for a person")
-    app[POSITIONS].note(person, asked["position"])
+    app[POSITIONS].note(person, asked["position"], app[LOCKS].now)
     return answer(request)
 
 

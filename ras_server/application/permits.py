@@ -191,7 +191,7 @@ def _with_evidence(
     now = app[LOCKS].now
     holder = caller.user_id or caller.address
     if "position" in shown:
-        app[POSITIONS].note(holder, shown["position"])
+        app[POSITIONS].note(holder, shown["position"], now)
     where = Place.UNKNOWN
     if fence is not None:
         where = place(fence, app[POSITIONS].of(holder), now)

@@ -76,15 +76,25 @@ def test_positions_are_forgotten() -> None:
     """Positions are dropped after their day, and with the person; an old report changes nothing."""
     positions = Positions()
     new = {"lat": 1.0, "lon": 2.0, "accuracy_m": 3.0, "at": NOW}
-    positions.note("u-1", new)
-    positions.note("u-1", new | {"at": NOW - 5})
-    positions.note("u-2", new)
+    positions.note("u-1", new, NOW)
+    positions.note("u-1", new | {"at": NOW - 5}, NOW)
+    positions.note("u-2", new, NOW)
 
     assert [each.at for each in positions.of("u-1")] == [NOW]
     positions.forget_person("u-2")
     assert positions.of("u-2") == ()
     positions.forget(NOW + 1)
     assert positions.of("u-1") == ()
+
+
+def test_position_from_the_future() -> None:
+    """A wrong clock leaves nothing behind: no true position would count after it, nor it end."""
+    positions = Positions()
+    shown = {"lat": 1.0, "lon": 2.0, "accuracy_m": 3.0, "at": NOW}
+    positions.note("u-1", shown | {"at": NOW + 86400}, NOW)
+    positions.note("u-1", shown, NOW)
+
+    assert [each.at for each in positions.of("u-1")] == [NOW]
 
 
 def test_confirmation() -> None:
