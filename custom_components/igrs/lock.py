@@ -142,4 +142,7 @@ class IgrsLock(IgrsEntity, LockEntity):
     async def _async_operate(self, operation: Operation, given: Mapping[str, Any]) -> None:
         people = self.coordinator.config_entry.runtime_data.people
         asker = await async_asker(self.hass, self._context, people)
-        await async_operate(self.coordinator, operation, asker, given.get(ATTR_CODE))
+        try:
+            await async_operate(self.coordinator, operation, asker, given.get(ATTR_CODE))
+        finally:
+            self._context = None  # what happens next is somebody else's

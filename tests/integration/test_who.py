@@ -219,10 +219,12 @@ async def test_nobody_is_blamed(home: Home) -> None:
     await home.until_state("locked")
 
     assert home.state().attributes.get("changed_by") is None
+    assert home.state().context.user_id is None
     assert home.state("sensor.front_door_last_person").state == STATE_UNKNOWN
     later(home, 11)
     event = await told(home, "locked")
     assert event["method"] == "inside_knob"
+    assert home.state(EVENT).context.user_id is None
     assert home.state().attributes["changed_by"] == "inside_knob"
 
 
