@@ -24,6 +24,8 @@ from .people import REV
 from .registration import NAME
 from .sessions import SESSIONS, encode_token, hash_token
 
+MOST: Final = 200
+"""Gateways of one person."""
 OLD_SECRET_LIFE: Final = 300  # seconds
 _SECRET_SIZE: Final = 32  # bytes
 
@@ -55,6 +57,8 @@ _AUTHENTICATE: Final = schema(
 async def create(request: web.Request) -> web.Response:
     """Make a new gateway of the user; its secret is shown once."""
     asked = body(request, _CREATE)
+    if len(gateways.all_of_user(request.app[DATABASE], request[PRINCIPAL].user_id)) >= MOST:
+        raise RasError(Code.MEMORY_FULL, f"A person has at most {MOST} gateways")
     gateway_id, secret = new_id(request.app, "g"), _new_secret(request)
     gateways.add(
         request.app[DATABASE],

@@ -17,8 +17,6 @@ RESPONSE = 2
 STATUS = 3
 EVENT = 9
 
-_MOST = 200
-
 
 def server_address(app: web.Application) -> str:
     """Return the typed address of this server."""
@@ -36,7 +34,7 @@ def household_gateways(app: web.Application, lock: Lock) -> list[str]:
     """Return the ids of the owner's gateways, and of those that he counts as his household's."""
     if (owner := lock.device.owner) is None:
         return []
-    own = [each.gateway_id for each in gateways.of_user(app[DATABASE], owner, (-1, ""), _MOST)]
+    own = [each.gateway_id for each in gateways.all_of_user(app[DATABASE], owner)]
     site = sites.of_device(app[DATABASE], lock.id)
     others = [] if site is None else sites.gateways(app[DATABASE], site.site_id)
     return list(dict.fromkeys((*own, *others)))

@@ -8,6 +8,7 @@ from typing import Any
 from aiohttp import web
 import pytest
 
+from ras_server.account import gateways
 from ras_server.housekeeping import tidy_up
 from ras_server.keys import DATABASE, VAULT
 from ras_server.message.push import PUSH
@@ -286,6 +287,20 @@ async def test_gateways(client: Client) -> None:
     assert "secret" not in str(listed)
     assert (await stranger.get("/v1/gateways")).data["items"] == []
     assert (await stranger.get(f"/v1/gateways/{made[0].gateway_id}")).code == 4005
+
+
+async def test_gateways_are_bounded(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody fills the server with gateways; who removes one may make another."""
+    monkeypatch.setattr(gateways, "MOST", 2)
+    await client.enter(ANNA)
+    made = [await client.gateway() for _ in range(2)]
+    body = {"name": "Third", "kind": "phone", "version": "1"}
+
+    refused = await client.post("/v1/gateways", body)
+    await client.request("DELETE", f"/v1/gateways/{made[0].gateway_id}")
+
+    assert (refused.http, refused.code) == (409, 2013)
+    assert (await client.post("/v1/gateways", body)).http == 201
 
 
 @pytest.mark.parametrize(
