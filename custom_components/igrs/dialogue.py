@@ -29,6 +29,7 @@ from .igrs_codec.driver import (
 )
 from .link import Link, LinkLostError
 from .ras import GatewayClient
+from .ras_errors import RasError
 from .timeline import Stage, note
 
 ANSWER_SECONDS: Final = 2  # for the answer to a queued frame
@@ -165,7 +166,14 @@ class Dialogue:
     async def async_exchange(self, exchange: Exchange) -> Json:
         """Carry packets for the RAS until it is done; raise FailedError or RasError."""
         while not exchange.done:
-            flown = await self._async_flight(exchange.packets, exchange.expect, exchange.timeout_s)
+            try:
+                flown = await self._async_flight(
+                    exchange.packets, exchange.expect, exchange.timeout_s
+                )
+            except FailedError:
+                with suppress(RasError):  # nobody is to wait for what will not come
+                    await self._ras.exchange_step(exchange.exchange_id)
+                raise
             exchange = await self._ras.exchange_step(
                 exchange.exchange_id, flown.notifications, hello=flown.hello
             )
@@ -275,7 +283,8 @@ class Dialogue:
         self._heard(event)
 
     def _check_open(self) -> None:
-        if self.closed:
+        """Raise FailedError while nothing was written, if nothing can be."""
+        if self.closed or not self._link.connected:
             raise FailedError(_GONE)
 
     async def _async_hang_up(self) -> None:

@@ -125,8 +125,13 @@ class Link:
         except _BLUETOOTH_ERRORS as err:
             LOGGER.debug("Disconnecting failed: %r", err)
 
+    @property
+    def connected(self) -> bool:
+        """Whether the connection is there, as far as Bluetooth knows."""
+        return self._client is not None and self._client.is_connected
+
     def _connected(self) -> BleakClient:
-        if self._client is None or not self._client.is_connected:
+        if self._client is None or not self.connected:
             raise LinkLostError
         return self._client
 
