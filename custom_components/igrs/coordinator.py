@@ -31,7 +31,7 @@ from .operations import Operations
 from .ras import GatewayClient
 from .storage import Memory
 from .supply import Supply
-from .timeline import Timeline, recorded
+from .timeline import Timeline
 from .work import Work
 
 if TYPE_CHECKING:
@@ -180,8 +180,7 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
         self._asked.append(asked)
         self._show()
         try:
-            with recorded(operation, asker) as self.timeline:
-                await self._operations.async_do(operation, asker, pin)
+            await self._operations.async_do(operation, asker, pin)
         finally:
             self._asked.remove(asked)
             self._show()
@@ -316,9 +315,7 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
 
     async def make_room(self) -> None:
         """Hang up where a connection is only kept for later (called by the carrier)."""
-        for coordinator in self._gateway.coordinators.values():
-            if coordinator is not self:
-                await coordinator.async_rest()
+        await self._gateway.async_make_room()
 
     async def async_rest(self) -> None:
         """Give the connection up, if it is only kept for later."""

@@ -21,6 +21,7 @@ from .errors import LockError, Reason
 from .igrs_codec.bsld.frame import Operation
 from .link import explained
 from .pin import digits
+from .timeline import recorded
 
 if TYPE_CHECKING:
     from .gateway import IgrsConfigEntry
@@ -68,16 +69,17 @@ async def async_operate(
     code is what was typed or said as a PIN: the household's if it is spoken to Home Assistant
     and the owner wants one, else that of the person's own access, which the RAS compares.
     """
-    _require_reach(coordinator, asker)
-    try:
-        code = await _async_judged(coordinator, operation, asker, code)
-    except LockError as err:
-        coordinator.history.refused(asker, err.reason)
-        raise
-    pin = None
-    if code is not None and asker.person is not None and (pin := digits(code)) is None:
-        raise LockError(Reason.PIN_MALFORMED)
-    await coordinator.async_operate(operation, asker, pin)
+    with recorded(operation, asker) as coordinator.timeline:
+        _require_reach(coordinator, asker)
+        try:
+            code = await _async_judged(coordinator, operation, asker, code)
+        except LockError as err:
+            coordinator.history.refused(asker, err.reason)
+            raise
+        pin = None
+        if code is not None and asker.person is not None and (pin := digits(code)) is None:
+            raise LockError(Reason.PIN_MALFORMED)
+        await coordinator.async_operate(operation, asker, pin)
 
 
 def _require_reach(coordinator: IgrsCoordinator, asker: Asker) -> None:
