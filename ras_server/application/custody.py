@@ -225,11 +225,6 @@ class Custody:
             column="private",
         )
 
-    def open_pair(self, device: bytes, gen: int, key_id: str, sealed: bytes) -> KeyPair:
-        """Open a private key of a row, or raise VaultError."""
-        row = _key_row(device, gen, key_id)
-        return KeyPair(self._vault.open(sealed, table=_KEY_TABLE, row=row, column="private"))
-
 
 def _key_row(device: bytes, gen: int, key_id: str) -> str:
     return f"{device.hex()}/{gen}/{key_id}"

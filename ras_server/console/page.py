@@ -18,7 +18,7 @@ from yarl import URL
 from ..concurrency import ANONYMOUS, CONCURRENCY
 from ..errors import Code, RasError
 from ..keys import DATABASE, SETTINGS, VAULT, new_mid, now
-from ..principal import FRESH_LOGIN, public
+from ..principal import public
 from ..rate import limit, network
 from ..web import BODY_SIZE, pages
 from .inside import ask
@@ -96,11 +96,6 @@ class Visitor:
         """
         request = self.request
         return request.method == "GET" and request.headers.get("Sec-Fetch-Site") == "cross-site"
-
-    @property
-    def is_fresh(self) -> bool:
-        """Return whether the login is young enough for what only a fresh login may do."""
-        return self.visit is not None and now(self.app) - self.visit.login_at <= FRESH_LOGIN
 
     @property
     def form_token(self) -> str:

@@ -25,12 +25,6 @@ def offer(db: Database, transfer: Transfer) -> None:
         db.execute("INSERT INTO transfer VALUES (?, ?, ?, ?, ?, ?)", astuple(transfer))
 
 
-def get(db: Database, transfer_id: str, now: int) -> Transfer | None:
-    """Return an offer that still stands."""
-    found = _some(db, "transfer_id = ? AND expires > ?", (transfer_id, now))
-    return found[0] if found else None
-
-
 def of_person(db: Database, user_id: str, now: int) -> list[Transfer]:
     """Return the offers that a person made, or that were made to his account."""
     return _some(
