@@ -150,6 +150,7 @@ async def async_take(
         lock.address,
         device_id=lock.device_id,
         name=lock.name,
+        make_room=entry.runtime_data.async_make_room,
         setup_code=code,
     )
     await entry.runtime_data.async_keep(lock.device_id, registration.tickets, registration.k_adv)

@@ -151,6 +151,11 @@ class Gateway:
         self._online_listeners.add(listener)
         return lambda: self._online_listeners.discard(listener)
 
+    async def async_make_room(self) -> None:
+        """Hang up where a connection is only kept for later: another lock needs one."""
+        for coordinator in self.coordinators.values():
+            await coordinator.async_rest()
+
     def _background(self, work: Coroutine[Any, Any, None], what: str) -> None:
         self._entry.async_create_background_task(self._hass, work, f"{DOMAIN} {what}")
 

@@ -97,6 +97,10 @@ class HomeRadio:
         """Hear nothing any more."""
         self.device.remove_listener(Device.EVENT_ADVERTISEMENT, self.scanner.heard)
 
+    def listen(self) -> None:
+        """Hear again."""
+        self.device.on(Device.EVENT_ADVERTISEMENT, self.scanner.heard)
+
     def forget(self) -> None:
         """Hear nothing any more, and forget what was heard."""
         self.silence()
@@ -416,7 +420,7 @@ async def home_radio(hass: HomeAssistant, air: RadioLink) -> AsyncGenerator[Home
     scanner.radio, radio.scanner = radio, scanner
     unsetup = scanner.async_setup()
     unregister = bluetooth.async_register_scanner(hass, scanner)
-    device.on(Device.EVENT_ADVERTISEMENT, scanner.heard)
+    radio.listen()
     await device.start_scanning(filter_duplicates=False)
     try:
         yield radio

@@ -232,3 +232,16 @@ async def test_idle_links_make_room(home: Home) -> None:
         assert other.state.bolt is Bolt.UNLOCKED
         assert [client.address for client in home.radio.clients] == [address_of(other)]
         await home.settle()
+
+
+async def test_idle_links_make_room_for_a_new_lock(home: Home) -> None:
+    """A registration, too, gets the connection that is only kept for later."""
+    await home.call("unlock")
+    await until(lambda: not home.coordinator.learner.busy)
+    home.radio.faults.taken = 2
+    other = new_lock(bytes.fromhex("A1B2C3D4E5F7"))
+    async with on_air(other, await home.air.radio(other.device)):
+        await register(home, other, "Back door")
+
+        await home.until_state("locked", "lock.back_door")
+        await home.settle()

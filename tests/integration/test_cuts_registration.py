@@ -17,7 +17,14 @@ from igrs_codec.bsld.frame import Bolt
 from reference_devices.lock import ReferenceLock
 from tests.integration.home import RasSwitch, until
 from tests.integration.radio import HomeRadio
-from tests.integration.test_config_flow_lock import CODE, entry, lock, offered, press_button
+from tests.integration.test_config_flow_lock import (
+    CODE,
+    entry,
+    heard,
+    lock,
+    offered,
+    press_button,
+)
 from tests.integration.test_cuts import Case, cases
 
 _LINK: Final = ("connect", "services", "subscribe", "hear HELLO")
@@ -106,3 +113,31 @@ async def test_registration(place: Place, case: Case) -> None:
     await coordinator.async_rest()
     await until(lambda: not lock._links)
     assert not radio.clients
+
+
+@pytest.mark.usefixtures("ready")
+async def test_lock_gone_after_its_discovery(place: Place) -> None:
+    """Without a lock that is heard the form stays; it works once the lock is back."""
+    place.radio.forget()
+
+    failed = await submit(place.hass, place.flow_id, setup_code=CODE)
+    assert failed["errors"]
+
+    place.radio.listen()
+    await until(lambda: heard(place.hass) == place.lock.service_data())
+    added = await submit(place.hass, place.flow_id, setup_code=CODE)
+    assert added.get("reason") == "lock_added"
+
+
+@pytest.mark.usefixtures("ready")
+async def test_ras_gone_after_the_discovery(place: Place) -> None:
+    """While the RAS is away nothing is registered; the form works once it is back."""
+    await place.switch.stop()
+
+    failed = await submit(place.hass, place.flow_id, setup_code=CODE)
+    assert failed["errors"] == {"base": "cannot_connect"}
+    assert place.lock.show()["generation"] == 0
+
+    await place.switch.start()
+    added = await submit(place.hass, place.flow_id, setup_code=CODE)
+    assert added.get("reason") == "lock_added"
