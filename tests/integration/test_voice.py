@@ -1,5 +1,8 @@
 """What is said to a lock, in four languages: what it does, and what is answered."""
 
+import json
+from pathlib import Path
+import re
 from typing import Final
 
 from homeassistant.components.lock import LockState
@@ -16,12 +19,16 @@ from homeassistant.helpers.chat_session import async_get_chat_session
 from homeassistant.setup import async_setup_component
 import pytest
 
-from custom_components.igrs.sentences import SENTENCES
+from custom_components.igrs import sentences
+from custom_components.igrs.errors import LockError, Reason
+from custom_components.igrs.voice import async_said
 from igrs_codec.bsld.frame import Bolt
 from tests.integration.assist import PIN, choose, expose, heard, say
 from tests.integration.home import LOCK, Home, later
 
 EVENT: Final = "event.front_door_access"
+MANUAL: Final = Path(__file__).parents[2] / "docs/security-choices.md"
+TRANSLATIONS: Final = Path(sentences.__file__).parent / "translations"
 
 LOCKS: Final = [
     ("en", "lock the front door"),
@@ -115,7 +122,7 @@ async def test_unlock_with_pin(spoken_to: Home, language: str, text: str) -> Non
 
 def test_languages() -> None:
     """There is a sentence with a PIN in each of the four languages."""
-    assert set(SENTENCES) == {language.partition("-")[0] for language, _ in WITH_PIN}
+    assert set(sentences.SENTENCES) == {language.partition("-")[0] for language, _ in WITH_PIN}
 
 
 @pytest.mark.parametrize(("language", "text"), UNLOCKS)
@@ -336,3 +343,50 @@ async def test_home_that_is_gone(spoken_to: Home) -> None:
     response = await say(spoken_to, f"unlock the front door with pin {PIN}")
 
     assert heard(response) == "No lock of this name can be unlocked with a voice PIN."
+
+
+async def test_intent_from_elsewhere(spoken_to: Home) -> None:
+    """An intent counts as spoken without a conversation, too: nobody knows who wants it."""
+    choose(spoken_to, "with_pin")
+    hass, door = spoken_to.hass, {"name": {"value": "Front door"}}
+
+    plain = await intent.async_handle(hass, "test", "HassTurnOff", door)
+    await intent.async_handle(hass, "test", "IgrsUnlockWithPin", door | {"pin": {"value": PIN}})
+
+    assert heard(plain) == "To unlock by voice, say the PIN as well."
+    assert spoken_to.lock.state.bolt is Bolt.UNLOCKED
+
+
+async def test_other_language(
+    spoken_to: Home, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The sentences that the manual has for another language work."""
+    choose(spoken_to, "with_pin")
+    (text,) = re.findall(r"```yaml\n(language: fr.*?)```", MANUAL.read_text("utf-8"), re.DOTALL)
+    folder = tmp_path / "custom_sentences/fr"
+    folder.mkdir(parents=True)
+    (folder / "igrs.yaml").write_text(text, "utf-8")
+    monkeypatch.setattr(spoken_to.hass.config, "config_dir", str(tmp_path))
+
+    response = await say(spoken_to, f"ouvre la Front door avec le code {PIN}", "fr")
+
+    assert heard(response) == "Front door est déverrouillée"
+    assert spoken_to.lock.state.bolt is Bolt.UNLOCKED
+
+
+@pytest.mark.parametrize(
+    ("language", "name"),
+    [("en-GB", "en"), ("de-AT", "de"), ("es-MX", "es"), ("zh-CN", "zh-Hans"), ("tlh", "en")],
+)
+async def test_language_of_the_answer(hass: HomeAssistant, language: str, name: str) -> None:
+    """A refusal is said in the language that is spoken, else in English."""
+    files = [TRANSLATIONS / f"{name}.json", TRANSLATIONS / "en.json"]
+    file = next(file for file in files if file.is_file())
+    texts = json.loads(file.read_text("utf-8"))["exceptions"]
+    far = LockError(Reason.OUT_OF_RANGE, why="because of the walls")
+
+    said = await async_said(hass, LockError(Reason.VOICE_NEEDS_PIN), language)
+    explained = await async_said(hass, far, language)
+
+    assert said == texts["voice_needs_pin"]["message"]
+    assert explained == texts["out_of_range"]["message"].format(why="").strip()
