@@ -65,7 +65,7 @@ def base64(minimum: int, maximum: int) -> Callable[[object], bytes]:
     @described(
         type="string",
         contentEncoding="base64",
-        pattern=_BASE64,
+        pattern=_base64_of(minimum) if minimum == maximum else _BASE64,
         minLength=-(-minimum // 3) * 4,
         maxLength=-(-maximum // 3) * 4,
     )
@@ -81,6 +81,13 @@ def base64(minimum: int, maximum: int) -> Callable[[object], bytes]:
         return data
 
     return validate
+
+
+def _base64_of(size: int) -> str:
+    """Return the pattern of base64 of exactly so many bytes."""
+    whole, rest = divmod(size, 3)
+    end = ("", "[A-Za-z0-9+/]{2}==", "[A-Za-z0-9+/]{3}=")[rest]
+    return f"^(?:[A-Za-z0-9+/]{{4}}){{{whole}}}{end}$"
 
 
 def hexadecimal(minimum: int, maximum: int) -> Callable[[object], bytes]:

@@ -5,6 +5,7 @@ from typing import Final
 
 import probatio
 
+from .. import fields
 from ..errors import Code, RasError
 from ..store.accounts import Account
 
@@ -12,17 +13,35 @@ _PHONE: Final = re.compile(r"\+[1-9][0-9]{6,14}")
 _EMAIL: Final = re.compile(r"([^\s@,;:<>()\[\]\\\"]{1,64})@((?:[a-z0-9-]{1,63}\.)+[a-z0-9-]{2,63})")
 _EMAIL_LENGTH: Final = 254
 
+
+@fields.described(
+    type="string",
+    anyOf=[
+        {"pattern": f"^{_PHONE.pattern}$"},
+        {
+            "pattern": r"^[A-Za-z0-9._%+-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z0-9-]{2,63}$",
+            "maxLength": _EMAIL_LENGTH,
+        },
+    ],
+)
+def _value(value: object) -> str:
+    """Accept a string: what is no account is refused with a code of its own (1001)."""
+    if not isinstance(value, str):
+        raise probatio.Invalid("expected a string")
+    return value
+
+
 ACCOUNT: Final = {
     probatio.Required("type"): probatio.In(["phone", "email"]),
-    probatio.Required("value"): str,
+    probatio.Required("value"): _value,
 }
 """The field `account` of a body."""
 
 
-def from_body(fields: dict[str, str]) -> Account:
+def from_body(given: dict[str, str]) -> Account:
     """Return the canonical account of a body's field, or raise 1001."""
-    account = parse(fields["value"])
-    if account is None or account.type != fields["type"]:
+    account = parse(given["value"])
+    if account is None or account.type != given["type"]:
         raise RasError(
             Code.ACCOUNT_MALFORMED,
             "The phone number must be in E.164 form, the e-mail address a plain one",

@@ -29,6 +29,7 @@ _MOST_CONFIRMATIONS: Final = 10_000
 def number(minimum: float, maximum: float) -> Callable[[object], float]:
     """Accept a finite number in a range; a boolean is none."""
 
+    @fields.described(type="number", minimum=minimum, maximum=maximum)
     def validate(value: object) -> float:
         if not isinstance(value, int | float) or isinstance(value, bool):
             raise probatio.Invalid("expected a number")

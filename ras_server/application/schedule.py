@@ -59,6 +59,7 @@ def _zone(name: str) -> ZoneInfo:
     return ZoneInfo(name)
 
 
+@fields.described(type="string", minLength=1, description="a time zone, such as Europe/Berlin")
 def time_zone(value: object) -> str:
     """Accept the name of a time zone, such as Europe/Berlin."""
     if not isinstance(value, str):
@@ -70,6 +71,13 @@ def time_zone(value: object) -> str:
     return value
 
 
+@fields.described(
+    type="array",
+    items={"type": "string", "pattern": f"^(?:{_TIME.pattern})$"},
+    minItems=2,
+    maxItems=2,
+    description="from and until, as HH:MM",
+)
 def _window(value: object) -> tuple[int, int]:
     """Accept a pair such as ["08:00", "17:30"], and return its minutes since midnight."""
     start, end = probatio.Schema(probatio.All([fields.pattern(_TIME, "HH:MM")], _PAIR))(value)

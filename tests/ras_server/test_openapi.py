@@ -1,6 +1,7 @@
 """The description of the interface: made from the server, current, and true."""
 
 import asyncio
+from collections.abc import Callable
 import json
 import os
 from pathlib import Path
@@ -75,7 +76,11 @@ async def test_served(client: Client, server: TestServer) -> None:
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("caller", ["person", "gateway"])
 async def test_generated_requests(
-    client: Client, server: TestServer, caller: str, tmp_path: Path
+    client: Client,
+    server: TestServer,
+    caller: str,
+    tmp_path: Path,
+    record_property: Callable[[str, int], None],
 ) -> None:
     """Whatever is sent: no 5xx, no answer that is not described, no access without a token."""
     pytest.importorskip("schemathesis")
@@ -114,6 +119,7 @@ async def test_generated_requests(
 
     assert process.returncode == 0, output[-20_000:]
     assert cases is not None
+    record_property("cases", int(cases[1]))
     assert int(cases[1]) > 1000
 
 
