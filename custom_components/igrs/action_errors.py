@@ -49,7 +49,7 @@ _NEEDS: Final = {
     "owner": Wrong.NOT_THE_OWNER,
     "giver": Wrong.NOT_GIVEN_HERE,
 }
-_CODES: Final = {
+_CODES: Final[dict[int, Wrong]] = {
     Code.MALFORMED: Wrong.OUT_OF_BOUNDS,
     Code.EXPIRED: Wrong.OUT_OF_BOUNDS,
     Code.MEMORY_FULL: Wrong.TOO_MANY,
@@ -63,5 +63,5 @@ def refused(err: RasError, unknown: Wrong) -> HomeAssistantError:
     if not isinstance(err, RasRefusedError):
         return refusal(err)
     table = {**_CODES, Code.RESOURCE_UNKNOWN: unknown}
-    wrong = _NEEDS.get(err.needs or "") or table.get(Code(err.code or Code.FAILED))
+    wrong = _NEEDS.get(err.needs or "") or table.get(err.code or Code.FAILED)
     return refusal(err) if wrong is None else ActionError(wrong)

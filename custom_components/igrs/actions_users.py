@@ -108,7 +108,7 @@ async def async_set_user(lock: IgrsCoordinator, call: ServiceCall) -> ServiceRes
         raise refused(err, Wrong.NO_SUCH_USER) from err
     shown = _shown(grant, people, [])
     if grant.token is not None:
-        shown["link"] = str(ras.base_url.joinpath("g").with_fragment(grant.token))
+        shown["link"] = str(ras.base_url.joinpath("g", grant.token))
     return shown
 
 
