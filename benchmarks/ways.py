@@ -36,20 +36,10 @@ TIMEOUT: Final = 30  # seconds
 EVENT: Final = "unlock_asked"
 AUTOMATION: Final = "unlock_when_asked"
 
-# A button of the lock with this entity, wherever the frontend has hidden it, as its middle.
+# The last button of the lock with this entity: unlock.
 _BUTTON: Final = """
-(() => {
-  const found = [];
-  const search = (root) => root.querySelectorAll('*').forEach((each) => {
-    if (each.localName === 'hui-lock-commands-card-feature') found.push(each);
-    if (each.shadowRoot) search(each.shadowRoot);
-  });
-  search(document);
-  const feature = found.find((each) => (each.context?.entity_id) === %s);
-  const buttons = [...(feature?.shadowRoot.querySelectorAll('ha-control-button') ?? [])];
-  const box = buttons.at(-1)?.getBoundingClientRect();
-  return box && box.width ? [box.x + box.width / 2, box.y + box.height / 2] : null;
-})()
+(each) => each.localName === 'ha-control-button'
+  && each.getRootNode().host.context?.entity_id === %s
 """
 
 # Counts from the click until the page knows that the door is unlocked.
@@ -148,13 +138,9 @@ class Ways:
     async def click(self, door: Door) -> None:
         """Click in the frontend, in Chromium."""
         entity = json.dumps(door.entity_id)
-        await self.page.until(_BUTTON % entity, TIMEOUT)
-        x, y = await self.page.evaluate(_BUTTON % entity)
+        place = await self.page.until_there(_BUTTON % entity, TIMEOUT)
         await self.page.evaluate(_STOPWATCH % entity)
-        for kind in "mousePressed", "mouseReleased":
-            await self.page.command(
-                "Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1
-            )
+        await self.page.click(*place)
         await self.page.until("window.took !== null", TIMEOUT)
         self.clicked = await self.page.evaluate("window.took")
 

@@ -23,6 +23,20 @@ _FLAGS: Final = (
     *("--hide-scrollbars", "--force-color-profile=srgb", "--remote-debugging-port=0"),
 )
 
+# The middle of the last element that a function accepts, in whatever shadow it stands.
+_MIDDLE: Final = """
+(() => {
+  const found = [];
+  const search = (root) => root.querySelectorAll('*').forEach((each) => {
+    if ((%s)(each)) found.push(each);
+    if (each.shadowRoot) search(each.shadowRoot);
+  });
+  search(document);
+  const box = found.at(-1)?.getBoundingClientRect();
+  return box && box.width ? [box.x + box.width / 2, box.y + box.height / 2] : null;
+})()
+"""
+
 
 class Page:
     """One tab."""
@@ -68,6 +82,19 @@ class Page:
                 if await self.evaluate(expression):
                     return
                 await asyncio.sleep(_PAUSE)
+
+    async def until_there(self, is_it: str, seconds: float) -> tuple[float, float]:
+        """Wait for an element that a function of JavaScript accepts, and return its middle."""
+        await self.until(_MIDDLE % is_it, seconds)
+        x, y = await self.evaluate(_MIDDLE % is_it)
+        return x, y
+
+    async def click(self, x: float, y: float) -> None:
+        """Click at a place."""
+        for kind in "mousePressed", "mouseReleased":
+            await self.command(
+                "Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1
+            )
 
     async def picture(self) -> bytes:
         """Return a PNG of what the window shows."""

@@ -11,20 +11,32 @@ from .browser import Page, browser
 from .console import Visitor
 from .dashboard import PATH, add_dashboard
 from .errors import DemoError
-from .home import ACCOUNT, ACCOUNT_PASSWORD, STATE, Home, forget, home, set_up
+from .home import (
+    ACCOUNT,
+    ACCOUNT_PASSWORD,
+    LOCKS,
+    STATE,
+    Home,
+    discovered,
+    forget,
+    home,
+    set_up,
+)
 from .home_assistant import HomeAssistant
 
 IMAGES: Final = Path(__file__).resolve().parent.parent / "docs/images"
 PATIENCE: Final = 30  # seconds until the frontend shows something
+RECORD: Final = 15  # seconds until the record of a knob that was turned has been read
 SETTLE: Final = 3  # seconds until pictures and fonts inside it have arrived
 
 _SHOWN: Final = (
     "!!document.querySelector('home-assistant')?.shadowRoot?.querySelector('home-assistant-main')"
 )
-_MORE_INFO: Final = """
-document.querySelector('home-assistant').dispatchEvent(
-  new CustomEvent('hass-more-info', {detail: {entityId: %s}, bubbles: true, composed: true}))
+_ADD: Final = """
+(each) => each.localName === 'ha-button' && each.innerText.trim() === 'Add'
+  && each.getRootNode().host?.localName === 'ha-config-flow-card'
 """
+_FORM: Final = "(each) => each.localName === 'step-flow-form'"
 
 
 async def be_logged_in(page: Page, hass: HomeAssistant) -> None:
@@ -58,10 +70,27 @@ async def take_all(running: Home, page: Page) -> None:
     await hass.act("lock.unlock", door.entity_id)
     await page.show(f"{hass.url}/{PATH}/0", 1100, 390)
     await take(page, "doors.png")
-    await page.show(f"{hass.url}/{PATH}/0", 480, 700)
-    await page.until(_SHOWN, PATIENCE)
-    await page.evaluate(_MORE_INFO % json.dumps(door.entity_id))
-    await take(page, "lock.png")
+    await hass.act("lock.lock", door.entity_id)
+    await running.act(door, "knob", "unlock")
+    await hass.until_state(door.entity_id, {"unlocked"}, PATIENCE)
+    await asyncio.sleep(RECORD)
+    for entity in await hass.ask("config/entity_registry/list"):
+        if entity["entity_id"] == door.entity_id:
+            await page.show(f"{hass.url}/config/devices/device/{entity['device_id']}", 1240, 900)
+    await take(page, "device.png")
+    event = f"event.{door.entity_id.partition('.')[2]}_access"
+    await page.show(f"{hass.url}/logbook?entity_id={event}", 560, 500)
+    await take(page, "logbook.png")
+
+
+async def take_form(running: Home, page: Page) -> None:
+    """Take a picture of the form that registers the lock which nobody has added yet."""
+    await page.show(f"{running.hass.url}/config/integrations/dashboard", 560, 620)
+    await page.until_there(_ADD, PATIENCE)
+    await asyncio.sleep(SETTLE)
+    await page.click(*await page.until_there(_ADD, PATIENCE))
+    await page.until_there(_FORM, PATIENCE)
+    await take(page, "register.png")
 
 
 async def take_console(running: Home, page: Page) -> None:
@@ -97,10 +126,13 @@ async def main() -> None:
     IMAGES.mkdir(parents=True, exist_ok=True)
     folder = STATE / "pictures"
     forget(folder)
-    async with home(folder) as running, browser(running.session) as page:
+    async with home(folder, locks=LOCKS + 1) as running, browser(running.session) as page:
+        spare = running.doors.pop()
         await set_up(running)
+        await discovered(running.hass, spare)
         await add_dashboard(running.hass, running.doors)
         await take_all(running, page)
+        await take_form(running, page)
         await take_console(running, page)
 
 
