@@ -107,6 +107,20 @@ def _is_late(
     said: int = before.get("at", 0)
     if source not in _AUTHENTIC or "event" not in before:
         return at < said
-    # What is not the lock's word takes no part in the order, but for the time it was said.
-    bucket = bucket_of(said) if before.get("source") in _AUTHENTIC else 0
-    return is_old((state["event"], bucket_of(at)), (before["event"], bucket), now - said)
+    since = 0 if source is Source.SESSION else _since(before)  # what is answered now is of now
+    return is_old((state["event"], bucket_of(at)), (before["event"], since), now - said)
+
+
+def _since(before: dict[str, Any]) -> int:
+    """Return the bucket from which on an advert with an equal event counter counts.
+
+    A claim of a gateway takes no part in the order. After an operation without an answer nothing
+    counts that the lock can have sent before it.
+    """
+    match before.get("source"):
+        case Source.SESSION | Source.ADVERT:
+            return bucket_of(before["at"])
+        case Source.NONE:
+            return bucket_of(before["at"]) + 1
+        case _:
+            return 0

@@ -250,9 +250,11 @@ async def test_late_report(owner: Client, home: Gateway, door: Door, clock: Mova
 
 async def test_unanswered(owner: Client, home: Gateway, door: Door, clock: MovableClock) -> None:
     """After an operation without an answer nobody knows the bolt, until the lock says it."""
+    recorded = door.lock.service_data()
     door.deaf = True
     async with online(home, door):
         answer = await operate(owner, door, unlock(clock))
+    await hand_on(home, door, recorded)
     unknown = await shadow(owner, door)
 
     await home.see(door)
@@ -260,7 +262,41 @@ async def test_unanswered(owner: Client, home: Gateway, door: Door, clock: Movab
     known = await shadow(owner, door)
     assert answer.code == 2007
     assert (unknown["bolt"], unknown["source"]) == ("unknown", "none")
-    assert (known["bolt"], known["source"]) == (door.lock.show()["bolt"], "advert")
+    assert (known["bolt"], known["source"]) == ("unlocked", "advert")
+
+
+async def test_never_arrived(owner: Client, home: Gateway, door: Door, clock: MovableClock) -> None:
+    """If the lock never heard of the operation, its next advert says so, and no earlier one."""
+    door.mute = True
+    async with online(home, door):
+        answer = await operate(owner, door, unlock(clock))
+    door.mute = False
+    await home.see(door)
+    unknown = await shadow(owner, door)
+
+    clock.move(64)
+    door.lock.tick()
+    await home.see(door)
+
+    known = await shadow(owner, door)
+    assert answer.code == 2007
+    assert unknown["bolt"] == "unknown"
+    assert (known["bolt"], known["source"]) == ("locked", "advert")
+
+
+async def test_asked_again(owner: Client, home: Gateway, door: Door, clock: MovableClock) -> None:
+    """What the lock answers to the next question is believed at once."""
+    door.mute = True
+    async with online(home, door):
+        assert (await operate(owner, door, unlock(clock))).code == 2007
+        door.mute = False
+        clock.move(2)
+        path = f"/v1/devices/{door.device_id}/query"
+        again = await owner.post(path, {"what": "status", "wait": 10})
+
+    after = await shadow(owner, door)
+    assert again.code == 0, again
+    assert (after["bolt"], after["source"]) == ("locked", "session")
 
 
 async def test_console(server: TestServer, home: Gateway, door: Door) -> None:
