@@ -1,10 +1,9 @@
-"""The household's voice PIN: compared one at a time, and not at all after too many wrong ones.
+"""The household's voice PIN, which is not compared any more after too many wrong ones.
 
 A try is counted and written down before it is compared, so that neither haste nor a restart
 gives another one.
 """
 
-import asyncio
 import time
 from typing import Any, Final
 
@@ -29,7 +28,6 @@ class VoicePin:
         self._hass = hass
         self._entry = entry
         self._memory = memory
-        self._turn = asyncio.Lock()
 
     @property
     def is_set(self) -> bool:
@@ -38,18 +36,17 @@ class VoicePin:
 
     async def async_require(self, said: str | None) -> None:
         """Raise LockError unless the PIN is said; a wrong one counts."""
-        async with self._turn:
-            kept = self._entry.options.get(CONF_VOICE_PIN)
-            if kept is None:
-                raise LockError(Reason.VOICE_HAS_NO_PIN)
-            if said is None:
-                raise LockError(Reason.VOICE_NEEDS_PIN)
-            if (pin := digits(said)) is None:
-                raise LockError(Reason.PIN_MALFORMED)
-            await self._async_count()
-            if not await self._hass.async_add_executor_job(is_sealed_as, pin, kept):
-                raise LockError(Reason.PIN_WRONG)
-            await self.async_forgive()
+        kept = self._entry.options.get(CONF_VOICE_PIN)
+        if kept is None:
+            raise LockError(Reason.VOICE_HAS_NO_PIN)
+        if said is None:
+            raise LockError(Reason.VOICE_NEEDS_PIN)
+        if (pin := digits(said)) is None:
+            raise LockError(Reason.PIN_MALFORMED)
+        await self._async_count()
+        if not await self._hass.async_add_executor_job(is_sealed_as, pin, kept):
+            raise LockError(Reason.PIN_WRONG)
+        await self.async_forgive()
 
     async def async_forgive(self) -> None:
         """Begin to count anew: the PIN was right, or is a new one."""

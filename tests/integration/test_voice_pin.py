@@ -103,11 +103,14 @@ async def test_longest_pause(home: Home, clock: MovableClock) -> None:
     assert await tried(home, PIN) is None
 
 
-async def test_pause_survives_a_restart(home: Home, clock: MovableClock) -> None:
-    """Who restarts Home Assistant gets no more tries."""
+async def test_pause_survives_a_restart(
+    home: Home, clock: MovableClock, hass_storage: dict[str, Any]
+) -> None:
+    """Who restarts Home Assistant gets no more tries, however abruptly."""
     choose(home, "with_pin")
-    for _ in range(5):
+    for wrong in range(1, 6):
         await tried(home, "9999")
+        assert hass_storage[f"igrs.{home.entry.entry_id}"]["data"]["pin_tries"][0] == wrong
 
     assert await home.hass.config_entries.async_reload(home.entry.entry_id)
     assert home.entry.state is ConfigEntryState.LOADED
@@ -116,7 +119,7 @@ async def test_pause_survives_a_restart(home: Home, clock: MovableClock) -> None
 
 
 async def test_tries_at_once(home: Home, clock: MovableClock) -> None:
-    """Tries that come at once are compared one after the other, and no more than five."""
+    """Of tries that come at once no more than five are compared."""
     choose(home, "with_pin")
 
     told = await asyncio.gather(*(tried(home, f"900{number}") for number in range(9)))
