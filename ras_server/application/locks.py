@@ -94,6 +94,8 @@ class Locks:
         self._clock = clock
         self.on_forget: Callable[[Lock], None] = lambda _: None
         self._locks: dict[str, Lock] = {}
+        self._uncommitted: set[Lock] = set()
+        db.on_rollback(self._take_back)
         self._tid = int.from_bytes(random(2))
         self._mark = max(clock_store.mark(db), audit.head.ts)
 
@@ -141,9 +143,20 @@ class Locks:
 
     def reload(self) -> None:
         """Read the records again: somebody changed the rows themselves."""
-        for lock in self._locks.values():
-            if lock.stored is not None and (fresh := store.load(self.db, lock.id)) is not None:
-                lock.record = lock.stored = fresh
+        for lock in list(self._locks.values()):
+            if lock.stored is not None:
+                self._read(lock)
+
+    def _take_back(self) -> None:
+        """Read the records again that were changed in a transaction that was taken back."""
+        for lock in self._uncommitted:
+            self._read(lock)
+
+    def _read(self, lock: Lock) -> None:
+        if (fresh := store.load(self.db, lock.id)) is not None:
+            lock.record = lock.stored = fresh
+        elif self._locks.pop(lock.id, None) is not None:
+            lock.forgotten = True
 
     def save(self, lock: Lock, record: Record) -> None:
         """Store what has changed, in one transaction; nothing is sent before.
@@ -156,6 +169,9 @@ class Locks:
             record = self._with_code_key(lock, record)
         if record != lock.stored:
             store.save(self.db, lock.stored, record)
+            if not self._uncommitted:
+                self.db.after_commit(self._uncommitted.clear)
+            self._uncommitted.add(lock)
         lock.record = lock.stored = record
 
     def _with_code_key(self, lock: Lock, record: Record) -> Record:

@@ -65,6 +65,7 @@ class Database:
         """How many transactions were taken back; with them went what had been appended."""
         self._written = self._committed = 0  # numbers of writes
         self._wanted = self._durable = 0  # the last one that must be on disk, that is on disk
+        self._on_rollback: list[Callable[[], None]] = []
         self.failure: BaseException | None = None
         self._on_failure: list[Callable[[], None]] = []
 
@@ -148,6 +149,8 @@ class Database:
             self._appended.clear()
             self._connection.execute("ROLLBACK TO write")
             self.rollbacks += 1
+            for callback in self._on_rollback:
+                callback()
             raise
         finally:
             self._connection.execute("RELEASE write")
@@ -160,6 +163,10 @@ class Database:
             self._after.append(callback)
         else:
             callback()
+
+    def on_rollback(self, callback: Callable[[], None]) -> None:
+        """Call back when writes were taken back, for who keeps in memory what he wrote."""
+        self._on_rollback.append(callback)
 
     async def settle(self, *, durable: bool = True) -> None:
         """Wait until everything written so far is as durable as its writer wanted it.
@@ -239,7 +246,7 @@ class Database:
         waiters, self._waiters = self._waiters, []
         try:
             self._commit_now()
-        except sqlite3.Error as err:
+        except (sqlite3.Error, OSError) as err:
             if self.failure is None:
                 self._fail(err)
         for waiter in waiters:

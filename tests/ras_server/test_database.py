@@ -298,3 +298,25 @@ async def test_appended_row_refused(path: Path) -> None:
     with pytest.raises(DatabaseError):
         database.append("INSERT INTO chain VALUES (?)", (2,))
     database.close()
+
+
+async def test_what_follows_a_commit_fails(path: Path) -> None:
+    """If a change cannot be journaled nobody waits for ever, and the database takes no more."""
+    failed: list[bool] = []
+    with Database(path) as database:
+        database.on_failure(lambda: failed.append(True))
+        store(database, 1)
+        database.after_commit(_full_disk)
+
+        async with asyncio.timeout(2):
+            with pytest.raises(DatabaseError):
+                await database.settle()
+
+        assert failed == [True]
+        with pytest.raises(DatabaseError):
+            store(database, 2)
+    assert numbers(path) == [1]
+
+
+def _full_disk() -> None:
+    raise OSError(28, "No space left on device")

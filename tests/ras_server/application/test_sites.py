@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from igrs_codec.bsld import admin
 from igrs_codec.bsld.frame import Command, Status
 from tests.ras_server.application.parts import Door, Gateway
 from tests.ras_server.application.test_operations import online, operate, unlock
@@ -356,3 +357,27 @@ async def test_lists(owner: Client, site: str) -> None:
     assert {each["name"] for each in listed.data["items"]} == {"Home", "Shop"}
     assert renamed.data["rev"] == 2
     assert (await owner.get(site)).data["name"] == "Home"
+
+
+async def test_lock_without_room(
+    owner: Client, home: Gateway, door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A lock with too few rows joins no household, and nobody of it is left in its rows."""
+    assert home
+    made = await owner.post("/v1/sites", {"name": "Home"})
+    site = f"/v1/sites/{made.data['site_id']}"
+    for name in ("ben", "carl", "dora"):
+        await invite(owner, site, f"{name}@example.org")
+    path = f"/v1/devices/{door.device_id}"
+    monkeypatch.setattr(admin, "ROWS", 3)
+
+    refused = await owner.request("PUT", f"{site}/devices/{door.device_id}")
+
+    assert refused.code == 2013
+    assert (await owner.get(f"{path}/grants")).data["items"] == []
+    rows = (await owner.get(f"{path}/users")).data["items"]
+    assert [row["user_id"] for row in rows] == [owner.user_id]
+    monkeypatch.setattr(admin, "ROWS", 64)
+    joined = await owner.request("PUT", f"{site}/devices/{door.device_id}")
+    assert joined.http == 200
+    assert len((await owner.get(f"{path}/users")).data["items"]) == 4
