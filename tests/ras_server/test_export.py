@@ -62,6 +62,16 @@ async def test_export_needs_fresh_login(client: Client, clock: MovableClock) -> 
     assert (await client.get(EXPORT)).code == 1005
 
 
+async def test_not_again_and_again(client: Client, clock: MovableClock) -> None:
+    """Each export reads the whole audit: after some in a row the next one waits its minute."""
+    await client.enter(ANNA)
+    codes = [(await client.get(EXPORT)).code for _ in range(6)]
+    clock.move(60)
+
+    assert codes == [0] * 5 + [5003]
+    assert (await client.get(EXPORT)).code == 0
+
+
 async def test_removed_user_leaves_nothing(client: Client, app: web.Application) -> None:
     """After the removal no table but the audit knows the user, and there he is an identifier."""
     await client.register(ANNA)
