@@ -11,7 +11,7 @@ from ..errors import Code, RasError
 from ..keys import MID, PRINCIPAL, new_id
 from ..principal import Kind, allow
 from ..web import answer, body, schema
-from .access import live_lock, own_gateway, visible_lock
+from .access import in_household, live_lock, own_gateway, visible_lock
 from .agenda import current_key, pending_key
 from .decision import OPENING, Wish, is_timely
 from .delivery import deliver, set_clock
@@ -24,7 +24,7 @@ from .locks import LOCKS, Lock
 from .ownership import State
 from .permits import Caller, Permit, allowed, caller_of
 from .progress import Progress
-from .registration import remove as removal
+from .registration import UNOWNED, remove as removal
 from .relay import Deed, relay
 from .tickets import may_commit
 
@@ -188,6 +188,9 @@ async def deliver_due(request: web.Request) -> web.Response:
     """Tell a lock what it has to be told, as far as that goes."""
     app, asked = request.app, body(request, _LINK)
     lock = _reachable(request)
+    gateway, hello = own_gateway(request, asked["gateway_id"]), hello_of(asked["hello"])
+    if hello.gen == UNOWNED and not in_household(app, lock, gateway):
+        raise RasError(Code.NOT_PERMITTED, "Only the household tells that a lock was reset")
 
     def start(link: Link) -> Flow[dict[str, Any]]:
         if lock.device.state == State.REMOVING:
@@ -198,7 +201,6 @@ async def deliver_due(request: web.Request) -> web.Response:
         yield from deliver(app[LOCKS], link, may_commit=may_commit(app, lock))
         return result()
 
-    gateway, hello = own_gateway(request, asked["gateway_id"]), hello_of(asked["hello"])
     # An operation that waits for this gateway delivers what is due itself: it goes first.
     opened = await app[EXCHANGES].open(
         lock, gateway_id=gateway.gateway_id, start=start, lease_wait=0

@@ -1,11 +1,13 @@
 """Authentication, registration and removal over HTTP: who may, and what is refused."""
 
 import asyncio
+from dataclasses import replace
 
 from aiohttp import web
 import pytest
 
 from igrs_codec.bsld.label import setup_code
+from igrs_codec.bsld.packet import Hello
 from ras_server.app import create_app
 from ras_server.application.locks import LOCKS
 from ras_server.keys import DATABASE
@@ -366,3 +368,28 @@ async def test_second_try_waits_for_the_first(
     assert registered.data["result"]["code"] == 0, registered
     assert (await owner.get(path)).data["state"] == "active"
     assert len((await owner.get(f"{path}/users")).data["items"]) == 1
+
+
+async def test_removal_by_word_of_a_guest(
+    owner: Client, neighbour: Gateway, home: Gateway, door: Door
+) -> None:
+    """A HELLO that anybody can make up removes no lock, unless one of the household tells it."""
+    named = {"kind": "account", "account": {"type": "email", "value": "ben@example.org"}}
+    path = f"/v1/devices/{door.device_id}"
+    await owner.post(f"{path}/grants", {"subject": named, "rights": ["lock"]})
+    assert home
+    await remove(owner, door)
+    real = Hello.from_bytes(door.connect())
+    made_up = bytes(replace(real, gen=0, nonce=bytes(12)))
+
+    refused = await neighbour.client.post(
+        f"{path}/deliver", {"gateway_id": neighbour.id, "hello": made_up.hex()}
+    )
+
+    assert refused.code == 3001
+    assert (await owner.get(path)).data["state"] == "removing"
+    told = await home.client.post(
+        f"{path}/deliver", {"gateway_id": home.id, "hello": bytes(replace(real, gen=0)).hex()}
+    )
+    assert told.data["done"]
+    assert (await owner.get(path)).code == 2001
