@@ -102,7 +102,7 @@ def _user_add(asked: Arguments) -> int:
         raise CommandError("the password must have at least 8 characters")
     from .account.sasl import verifier_of  # noqa: PLC0415 - see _serve
 
-    account = {"type": "phone" if asked.account.startswith("+") else "email"}
+    account = {"type": "email" if "@" in asked.account else "phone"}
     user = call(
         asked,
         "POST",

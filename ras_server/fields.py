@@ -15,7 +15,7 @@ JSON_SCHEMAS: Final[dict[Validator, dict[str, Any]]] = {}
 """What a validator accepts, as JSON Schema, for the description of the interface."""
 
 _NO_CONTROL: Final = r"^[^\u0000-\u001f\u007f]*$"
-_BASE64: Final = r"^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"
+_DIGIT: Final = "[A-Za-z0-9+/]"
 
 
 def described[V: Validator](**schema: Any) -> Callable[[V], V]:
@@ -65,9 +65,7 @@ def base64(minimum: int, maximum: int) -> Callable[[object], bytes]:
     @described(
         type="string",
         contentEncoding="base64",
-        pattern=_base64_of(minimum) if minimum == maximum else _BASE64,
-        minLength=-(-minimum // 3) * 4,
-        maxLength=-(-maximum // 3) * 4,
+        pattern=_base64_of(minimum, maximum),
     )
     def validate(value: object) -> bytes:
         if not isinstance(value, str):
@@ -83,11 +81,14 @@ def base64(minimum: int, maximum: int) -> Callable[[object], bytes]:
     return validate
 
 
-def _base64_of(size: int) -> str:
-    """Return the pattern of base64 of exactly so many bytes."""
-    whole, rest = divmod(size, 3)
-    end = ("", "[A-Za-z0-9+/]{2}==", "[A-Za-z0-9+/]{3}=")[rest]
-    return f"^(?:[A-Za-z0-9+/]{{4}}){{{whole}}}{end}$"
+def _base64_of(minimum: int, maximum: int) -> str:
+    """Return the pattern of base64 of so many bytes, with the three ways in which it can end."""
+    ways = []
+    for rest, end in enumerate(("", f"{_DIGIT}{{2}}==", f"{_DIGIT}{{3}}=")):
+        least, most = max(0, -(-(minimum - rest) // 3)), (maximum - rest) // 3
+        if least <= most:
+            ways.append(f"(?:{_DIGIT}{{4}}){{{least},{most}}}{end}")
+    return f"^(?:{'|'.join(ways)})$"
 
 
 def hexadecimal(minimum: int, maximum: int) -> Callable[[object], bytes]:

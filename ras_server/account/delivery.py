@@ -14,6 +14,7 @@ import orjson
 from ..errors import Code, RasError
 from ..settings import Settings, SettingsError
 from . import mail, webhook
+from .names import type_of
 
 type Deliver = Callable[[str, str], Awaitable[None]]
 """Takes an account and its code; raises OSError if it cannot be delivered."""
@@ -36,7 +37,7 @@ def delivery(settings: Settings) -> Deliver:
 
     async def deliver(account: str, code: str) -> None:
         for name, send in channels:
-            if name == "smtp" and account.startswith("+"):
+            if name == "smtp" and type_of(account) == "phone":
                 continue
             try:
                 async with asyncio.timeout(_TIMEOUT):

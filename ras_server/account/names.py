@@ -38,6 +38,11 @@ ACCOUNT: Final = {
 """The field `account` of a body."""
 
 
+def type_of(value: str) -> str:
+    """Return whether a name is that of a phone or an e-mail account, if it is one at all."""
+    return "email" if "@" in value else "phone"
+
+
 def from_body(given: dict[str, str]) -> Account:
     """Return the canonical account of a body's field, or raise 1001."""
     account = parse(given["value"])

@@ -19,6 +19,7 @@ from yarl import URL
 from ..fields import loopback
 from ..keys import new_id_from
 from ..settings import Settings, SettingsError
+from .names import type_of
 
 _PREFIX: Final = "whsec_"
 _KEY_SIZE: Final = 24  # bytes, at least
@@ -37,8 +38,8 @@ def channel(settings: Settings) -> Callable[[str, str], Awaitable[None]]:
         raise SettingsError(*problems)
 
     async def deliver(account: str, code: str) -> None:
-        kind = "phone" if account.startswith("+") else "email"
-        body = orjson.dumps({"account": {"type": kind, "value": account}, "code": code})
+        named = {"type": type_of(account), "value": account}
+        body = orjson.dumps({"account": named, "code": code})
         headers = {"Content-Type": "application/json"} | signed(
             key, new_id_from(os.urandom, "msg"), int(time.time()), body
         )

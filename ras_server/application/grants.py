@@ -11,7 +11,7 @@ from igrs_codec.bsld.frame import Right
 from igrs_codec.bsld.ticket import rights_from_names, rights_to_names
 
 from .. import fields
-from ..account.names import ACCOUNT, from_body
+from ..account.names import ACCOUNT, from_body, type_of
 from ..account.sessions import encode_token
 from ..errors import Code, RasError
 from ..idempotency import once
@@ -189,7 +189,7 @@ def _subject_json(grant: Grant) -> dict[str, Any]:
 
 def account_json(account: str) -> dict[str, str]:
     """Return the name of an account with its type."""
-    return {"type": "phone" if account.startswith("+") else "email", "value": account}
+    return {"type": type_of(account), "value": account}
 
 
 @allow(Kind.USER, Kind.GATEWAY)

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any, Final
 
+from ..account.names import type_of
 from ..errors import Code, RasError
 from .action import Action, form
 from .locks import LOCK, show
@@ -12,8 +13,7 @@ from .page import Visitor
 def subject(visitor: Visitor) -> dict[str, Any]:
     """Return the person whose account is in the form."""
     value = visitor.field("account")
-    kind = "phone" if value.startswith("+") else "email"
-    return {"kind": "account", "account": {"type": kind, "value": value}}
+    return {"kind": "account", "account": {"type": type_of(value), "value": value}}
 
 
 def moment(visitor: Visitor, name: str) -> int | None:

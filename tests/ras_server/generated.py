@@ -55,7 +55,7 @@ def _fit(body: dict[str, Any]) -> None:
     for holder in (body, body.get("subject")):
         account = holder.get("account") if isinstance(holder, dict) else None
         if isinstance(account, dict) and isinstance(name := account.get("value"), str):
-            account["type"] = "phone" if name.startswith("+") else "email"
+            account["type"] = "email" if "@" in name else "phone"
 
 
 def _put(fields: dict[str, Any], name: str, value: str, form: re.Pattern[str]) -> None:

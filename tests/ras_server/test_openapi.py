@@ -1,6 +1,7 @@
 """The description of the interface: made from the server, current, and true."""
 
 import asyncio
+from base64 import b64encode
 from collections.abc import Callable
 import json
 import os
@@ -13,6 +14,7 @@ from typing import Any
 from aiohttp.test_utils import TestServer
 import pytest
 
+from ras_server.fields import JSON_SCHEMAS, base64
 from ras_server.openapi import document, text
 from ras_server.routes import ROUTES
 from ras_server.settings import Settings
@@ -60,6 +62,16 @@ def test_body_is_that_of_the_validator() -> None:
     }
 
 
+@pytest.mark.parametrize(("minimum", "maximum"), [(32, 32), (16, 64), (1, 50), (3, 3), (4, 4)])
+def test_pattern_of_base64(minimum: int, maximum: int) -> None:
+    """What a description says of base64 holds for those sizes that are taken, and no others."""
+    pattern = JSON_SCHEMAS[base64(minimum, maximum)]["pattern"]
+
+    sizes = [size for size in range(80) if re.search(pattern, b64encode(os.urandom(size)).decode())]
+
+    assert sizes == list(range(minimum, maximum + 1))
+
+
 async def test_served(client: Client, server: TestServer) -> None:
     """The document is served as it is committed; the page loads nothing and runs nothing."""
     async with client.session.get(server.make_url("/openapi.json")) as answer:
@@ -80,7 +92,7 @@ async def test_generated_requests(
     server: TestServer,
     caller: str,
     tmp_path: Path,
-    record_property: Callable[[str, int], None],
+    record_testsuite_property: Callable[[str, int], None],
 ) -> None:
     """Whatever is sent: no 5xx, no answer that is not described, no access without a token."""
     pytest.importorskip("schemathesis")
@@ -119,7 +131,7 @@ async def test_generated_requests(
 
     assert process.returncode == 0, output[-20_000:]
     assert cases is not None
-    record_property("cases", int(cases[1]))
+    record_testsuite_property(f"requests generated for a {caller}", int(cases[1]))
     assert int(cases[1]) > 1000
 
 

@@ -327,3 +327,13 @@ async def test_exchange_counts(
     assert opened.data["result"]["state"]["bolt"] == "unlocked", opened
     assert spent.code == 3005
     assert await uses(owner, given) == [(0, True)]
+
+
+async def test_mail_address_with_a_plus(owner: Client, home: Gateway, door: Door) -> None:
+    """A mail address that begins like a phone number is a mail address all the same."""
+    assert home
+
+    given = await grant(owner, door, "+guest@example.org")
+
+    account = {"type": "email", "value": "+guest@example.org"}
+    assert given.data["subject"] == {"kind": "account", "account": account}
