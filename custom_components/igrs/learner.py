@@ -13,6 +13,7 @@ from .access import Access
 from .answers import Told
 from .carrier import Carrier
 from .const import LOGGER
+from .errors import LockError
 from .history import History
 from .igrs_codec.bsld.frame import MAX_U16
 from .igrs_codec.bsld.tracker import ASK_INTERVAL, Tracker
@@ -20,6 +21,8 @@ from .ras_errors import RasError
 from .storage import LockMemory
 
 RECORDS_DELAY: Final = 10  # seconds from a change seen from outside until its record is read
+FIRST_PAUSE: Final = 30  # seconds after a failure until the next try; it doubles up to the longest
+LONGEST_PAUSE: Final = 600
 
 
 class Owner(Protocol):
@@ -61,6 +64,9 @@ class Learner:
         self._history = history
         self._memory = memory
         self._again = False
+        self._owed = False  # asked for, and not done yet
+        self._try_at = 0.0
+        self._pause = FIRST_PAUSE
         self._learning = asyncio.Lock()
         self._learnt_at: float | None = None
         self._stop_records: CALLBACK_TYPE | None = None
@@ -101,7 +107,14 @@ class Learner:
         if self.busy:
             self._again = True
         else:
+            self._owed = True
             self._owner.work(self.async_learn_all(), "learning")
+
+    @callback
+    def async_catch_up(self) -> None:
+        """Try once more what failed, after a pause."""
+        if self._owed and not self.busy and time.monotonic() >= self._try_at:
+            self.async_soon()
 
     async def async_learn_all(self) -> None:
         """Learn as often as it is asked for, and once more for records that the RAS misses."""
@@ -115,6 +128,10 @@ class Learner:
                 sought |= seeks
                 if not (self._again or seeks):
                     return
+        except LockError:
+            self._try_at = time.monotonic() + self._pause
+            self._pause = min(2 * self._pause, LONGEST_PAUSE)
+            raise
         finally:
             self.busy = False
 
@@ -128,6 +145,7 @@ class Learner:
                 self._owner.version_known()
             self._history.take(log)
             self._history.show(log, await self.async_tell())
+            self._owed, self._pause = False, FIRST_PAUSE
             self._owner.learnt()
 
     async def async_read(self, count: int) -> list[Access]:

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+import random
 from typing import Any, ClassVar, override
 from uuid import UUID
 
@@ -59,6 +60,8 @@ class Faults:
     fail_disconnections: int = 0
     lose_writes: int = 0
     lose_notifications: int = 0
+    loss: float = 0.0
+    """The part of the notifications that is lost."""
     fail_writes: int = 0
     taken: int = 0
     """Connections that belong to somebody else."""
@@ -74,15 +77,48 @@ class HomeRadio:
 
     scanner: BumbleScanner
 
-    def __init__(self, hass: HomeAssistant, device: Device) -> None:
+    def __init__(self, hass: HomeAssistant, device: Device, source: str) -> None:
         self.hass = hass
         self.device = device
+        self.source = source
+        self.plugged = False
         self.traffic = Traffic()
         self.faults = Faults()
         self.clients: set[BumbleClient] = set()
         self.connecting = asyncio.Lock()
         self.ending: asyncio.Future[None] | None = None
         self.severed: set[asyncio.Task[None]] = set()
+        self._leave: list[Callable[[], None]] = []
+
+    def plug_in(self) -> None:
+        """Let Home Assistant use this adapter, as a new one."""
+        client = type("Client", (BumbleClient,), {"radio": self})
+        scanner = BumbleScanner(
+            self.source,
+            self.source,
+            HaBluetoothConnector(
+                client=client, source=self.source, can_connect=lambda: self.free > 0
+            ),
+            connectable=True,
+            requested_mode=BluetoothScanningMode.ACTIVE,
+            current_mode=BluetoothScanningMode.ACTIVE,
+        )
+        scanner.radio, self.scanner = self, scanner
+        self._leave = [
+            scanner.async_setup(),
+            bluetooth.async_register_scanner(self.hass, scanner),
+        ]
+        self.plugged = True
+        self.listen()
+
+    async def unplug(self) -> None:
+        """Take the adapter away: its connections are lost, and it hears nothing."""
+        if self.plugged:
+            self.plugged = False
+            self.silence()
+            await self.drop_links()
+            for leave in reversed(self._leave):
+                leave()
 
     @property
     def free(self) -> int:
@@ -199,9 +235,13 @@ class BumbleClient(BaseBleakClient):
             await _give_up(device, attempt)
             raise TimeoutError("no connection")
         try:
-            return attempt.result()
+            connection = attempt.result()
         except core.BaseBumbleError as err:
             raise BleakError("no connection") from err
+        if not self.radio.plugged:
+            await hang_up(connection)
+            raise BleakError("the adapter is gone")
+        return connection
 
     async def _discover(self) -> None:
         assert self._peer is not None
@@ -322,6 +362,8 @@ class BumbleClient(BaseBleakClient):
             if self.radio.faults.lose_notifications:
                 self.radio.faults.lose_notifications -= 1
                 return
+            if random.random() < self.radio.faults.loss:  # noqa: S311 - no secret
+                return
             self.radio.traffic.steps.append("notify")
             self.radio.traffic.notifications.append(bytes(value))
             callback(bytearray(value))
@@ -400,33 +442,17 @@ class BumbleScanner(BaseHaRemoteScanner):
 
 
 @asynccontextmanager
-async def home_radio(hass: HomeAssistant, air: RadioLink) -> AsyncGenerator[HomeRadio]:
+async def home_radio(
+    hass: HomeAssistant, air: RadioLink, source: str = SOURCE
+) -> AsyncGenerator[HomeRadio]:
     """Give Home Assistant a Bluetooth adapter on this air."""
     device = await air.radio()
-    radio = HomeRadio(hass, device)
-    client = type("Client", (BumbleClient,), {"radio": radio})
-    scanner = BumbleScanner(
-        SOURCE,
-        SOURCE,
-        HaBluetoothConnector(
-            client=client,
-            source=SOURCE,
-            can_connect=lambda: radio.free > 0,
-        ),
-        connectable=True,
-        requested_mode=BluetoothScanningMode.ACTIVE,
-        current_mode=BluetoothScanningMode.ACTIVE,
-    )
-    scanner.radio, radio.scanner = radio, scanner
-    unsetup = scanner.async_setup()
-    unregister = bluetooth.async_register_scanner(hass, scanner)
-    radio.listen()
+    radio = HomeRadio(hass, device, source)
+    radio.plug_in()
     await device.start_scanning(filter_duplicates=False)
     try:
         yield radio
     finally:
-        await radio.drop_links()
+        await radio.unplug()
         await device.stop_scanning()
-        unregister()
-        unsetup()
         await device.power_off()
