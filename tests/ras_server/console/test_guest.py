@@ -172,6 +172,7 @@ async def test_unknown(reader: Reader, clock: MovableClock) -> None:
     assert {shown.http for shown in pages[:10]} == {404}
     assert "This link does not work" in pages[0].text
     assert pages[10].http == 429
+    assert "Wait a moment" in pages[10].text
     assert int(pages[10].headers["Retry-After"]) > 0
 
 
