@@ -227,8 +227,11 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
         tickets = self.memory.tickets.values()
         now = time.time()
         old = all(ticket.issued + RENEW_AFTER < now for ticket in tickets)
-        if self._gateway.online and old and now - self._renewed_at > ASK_INTERVAL:
-            self.async_renew_soon()
+        if self.online:
+            if old and now - self._renewed_at > ASK_INTERVAL:
+                self.async_renew_soon()
+            self.async_tell_soon()
+        self.learner.async_catch_up()
         self._attend()
 
     async def async_relay(self, exchange_id: str, accept: Callable[[], Awaitable[None]]) -> None:
@@ -242,9 +245,11 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
 
     @callback
     def async_tell_soon(self) -> None:
-        """Hand the RAS what was read while it was away."""
+        """Hand the RAS what was read, and answered, while it was away."""
         if self.memory.unsent:
             self.work(self.learner.async_tell(), "log")
+        if self.memory.answers:
+            self.work(self.supply.async_report(), "queued frame")
 
     @callback
     def async_renew_soon(self) -> None:
