@@ -123,6 +123,8 @@ class IgrsLock(IgrsEntity, LockEntity):
         if asker is not None and asker.context is not None:
             self.async_set_context(asker.context)
         super()._handle_coordinator_update()
+        if asker is None:
+            self._context = None  # what happens next is somebody else's
 
     @override
     async def async_lock(self, **kwargs: Any) -> None:
@@ -145,4 +147,4 @@ class IgrsLock(IgrsEntity, LockEntity):
         try:
             await async_operate(self.coordinator, operation, asker, given.get(ATTR_CODE))
         finally:
-            self._context = None  # what happens next is somebody else's
+            self._context = None  # also after a refusal, of which nothing was shown

@@ -22,9 +22,10 @@ import pytest
 from custom_components.igrs import sentences
 from custom_components.igrs.errors import LockError, Reason
 from custom_components.igrs.voice import async_said
-from igrs_codec.bsld.frame import Bolt
+from igrs_codec.bsld.frame import Bolt, Operation
 from tests.integration.assist import PIN, choose, expose, heard, say
-from tests.integration.home import LOCK, Home, later
+from tests.integration.home import LOCK, Home, later, until
+from tests.integration.test_people import bea, connected
 
 EVENT: Final = "event.front_door_access"
 MANUAL: Final = Path(__file__).parents[2] / "docs/security-choices.md"
@@ -267,6 +268,35 @@ async def test_user_without_permission(spoken_to: Home) -> None:
     assert spoken_to.state(EVENT).attributes["user"] == "Carl"
 
 
+async def test_person(spoken_to: Home) -> None:
+    """Who speaks where he is logged in is told by name, and only for what he did."""
+    choose(spoken_to, "with_pin")
+    user = await spoken_to.hass.auth.async_create_user("Bea")
+    context = Context(user_id=user.id)
+
+    await say(spoken_to, f"unlock the front door with pin {PIN}", context=context)
+
+    assert spoken_to.lock.state.bolt is Bolt.UNLOCKED
+    assert spoken_to.state().attributes["changed_by"] == "Bea"
+    assert spoken_to.state().context.user_id == user.id
+    await until(lambda: spoken_to.state(EVENT).attributes.get("method") == "voice")
+    await spoken_to.settle()
+    spoken_to.lock.turn_knob(Operation.LOCK)
+    await spoken_to.until_state("locked")
+    assert spoken_to.state().context.user_id is None
+
+
+async def test_person_without_right(spoken_to: Home) -> None:
+    """The server decides for a person who speaks, as for one who presses a button."""
+    choose(spoken_to, "without_pin")
+    user = await connected(spoken_to, (await bea(spoken_to)).user_id)
+
+    response = await say(spoken_to, "unlock the front door", context=Context(user_id=user.id))
+
+    assert heard(response) == "You may not do this at this lock. Ask its owner for access."
+    assert spoken_to.radio.traffic.connections == 0
+
+
 async def test_everything_else(spoken_to: Home) -> None:
     """What is not one of our locks is left to Home Assistant's own handlers."""
     assert await async_setup_component(
@@ -281,6 +311,8 @@ async def test_everything_else(spoken_to: Home) -> None:
 
     assert [target.id for target in response.success_results] == ["input_boolean.lamp"]
     assert spoken_to.hass.states.is_state("input_boolean.lamp", "on")
+    with pytest.raises(intent.IntentHandleError, match="all devices"):
+        await intent.async_handle(spoken_to.hass, "test", "HassTurnOff", {"name": {"value": "all"}})
 
 
 async def test_whole_area(spoken_to: Home, caplog: pytest.LogCaptureFixture) -> None:
