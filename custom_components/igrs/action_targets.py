@@ -7,8 +7,7 @@ is out of reach has people and codes all the same, and somebody wants to know wh
 from collections.abc import Iterable
 
 from homeassistant.auth.permissions.const import POLICY_CONTROL
-from homeassistant.components.lock import DOMAIN as LOCK_DOMAIN
-from homeassistant.config_entries import ConfigEntryState
+from homeassistant.components.lock import DOMAIN as LOCK
 from homeassistant.const import ATTR_ENTITY_ID, ENTITY_MATCH_ALL
 from homeassistant.core import HomeAssistant, ServiceCall, callback
 from homeassistant.exceptions import Unauthorized, UnknownUser
@@ -22,6 +21,7 @@ from .action_errors import ActionError, Wrong
 from .const import DOMAIN
 from .coordinator import IgrsCoordinator
 from .gateway import Gateway
+from .voice import lock_of
 
 
 async def async_targets(
@@ -30,36 +30,30 @@ async def async_targets(
     """Return the locks by their entities, or raise ActionError, Unauthorized or UnknownUser."""
     locks = _locks(hass, call)
     await _async_authorize(hass, call, locks, admin=admin)
-    return {
-        entry.entity_id: coordinator_of(hass, entry)
-        for entry in sorted(locks, key=lambda entry: entry.entity_id)
-    }
+    return {entity_id: _loaded(hass, entity_id) for entity_id in locks}
 
 
 @callback
-def _locks(hass: HomeAssistant, call: ServiceCall) -> list[er.RegistryEntry]:
-    registry = er.async_get(hass)
-    if call.data.get(ATTR_ENTITY_ID) == ENTITY_MATCH_ALL:
-        found = [entry for entry in registry.entities.values() if _is_lock(entry)]
-    else:
+def _locks(hass: HomeAssistant, call: ServiceCall) -> list[str]:
+    """Return the entities, in order."""
+    entities = er.async_get(hass).entities
+    ours = {
+        entity_id
+        for entity_id, entry in entities.items()
+        if (entry.platform, entry.domain) == (DOMAIN, LOCK)
+    }
+    if call.data.get(ATTR_ENTITY_ID) != ENTITY_MATCH_ALL:
         selected = async_extract_referenced_entity_ids(hass, TargetSelection(call.data))
-        for entity_id in sorted(selected.referenced):
-            if not _is_lock(registry.async_get(entity_id)):
-                raise ActionError(Wrong.NOT_A_LOCK, entity_id=entity_id)
-        entity_ids = selected.referenced | selected.indirectly_referenced
-        entries = map(registry.async_get, entity_ids)
-        found = [entry for entry in entries if entry is not None and _is_lock(entry)]
-    if not found:
+        for entity_id in sorted(selected.referenced - ours):
+            raise ActionError(Wrong.NOT_A_LOCK, entity_id=entity_id)
+        ours &= selected.referenced | selected.indirectly_referenced
+    if not ours:
         raise ActionError(Wrong.NO_LOCK)
-    return found
-
-
-def _is_lock(entry: er.RegistryEntry | None) -> bool:
-    return entry is not None and entry.platform == DOMAIN and entry.domain == LOCK_DOMAIN
+    return sorted(ours)
 
 
 async def _async_authorize(
-    hass: HomeAssistant, call: ServiceCall, locks: Iterable[er.RegistryEntry], *, admin: bool
+    hass: HomeAssistant, call: ServiceCall, locks: Iterable[str], *, admin: bool
 ) -> None:
     if call.context.user_id is None:
         return
@@ -70,22 +64,16 @@ async def _async_authorize(
         return
     if admin:
         raise Unauthorized(context=call.context)
-    for entry in locks:
-        if not user.permissions.check_entity(entry.entity_id, POLICY_CONTROL):
-            raise Unauthorized(
-                context=call.context, entity_id=entry.entity_id, permission=POLICY_CONTROL
-            )
+    for entity_id in locks:
+        if not user.permissions.check_entity(entity_id, POLICY_CONTROL):
+            raise Unauthorized(context=call.context, entity_id=entity_id, permission=POLICY_CONTROL)
 
 
 @callback
-def coordinator_of(hass: HomeAssistant, entry: er.RegistryEntry) -> IgrsCoordinator:
-    """Return whose entity it is, or raise ActionError."""
-    home = hass.config_entries.async_get_entry(entry.config_entry_id or "")
-    if home is not None and home.state is ConfigEntryState.LOADED:
-        coordinators: dict[str, IgrsCoordinator] = home.runtime_data.coordinators
-        if (found := coordinators.get(entry.config_subentry_id or "")) is not None:
-            return found
-    raise ActionError(Wrong.NOT_LOADED, entity_id=entry.entity_id)
+def _loaded(hass: HomeAssistant, entity_id: str) -> IgrsCoordinator:
+    if (lock := lock_of(hass, entity_id)) is None:
+        raise ActionError(Wrong.NOT_LOADED, entity_id=entity_id)
+    return lock
 
 
 @callback
