@@ -29,6 +29,7 @@ from .igrs_codec.bsld.tracker import ASK_INTERVAL, MEMORY, Shown, Tracker, Verdi
 from .learner import Learner
 from .operations import Operations
 from .ras import GatewayClient
+from .ras_errors import RasError
 from .storage import Memory
 from .supply import Supply
 from .timeline import Timeline
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from .gateway import Gateway, IgrsConfigEntry
 
 RENEW_AFTER: Final = 6 * 3600  # seconds
+TIME_PAUSE: Final = 60  # seconds until a clock that was not set is tried again; so does the RAS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -367,6 +369,8 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
         """Begin what the state of knowledge asks for, one thing at a time."""
         now = time.time()
         want = self._tracker.wants(now)
+        if want is Want.TIME and not self.online:
+            return  # only the RAS can set a clock; it is asked when it is back
         if want is not None:
             self._tracker.asked(want, now)
             self._wanted[want]()
@@ -379,9 +383,16 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
 
     @callback
     def _set_time_soon(self) -> None:
-        """Have the clock set in the background, if there is a RAS that can."""
-        if self.online:
-            self.work(self.async_set_time(), "clock")
+        """Have the clock set in the background."""
+        self.work(self._async_set_time(), "clock")
+
+    async def _async_set_time(self) -> None:
+        """Have the clock set; if that fails, try again soon."""
+        try:
+            await self.async_set_time()
+        except LockError, RasError:
+            self._tracker.ask_again(Want.TIME, TIME_PAUSE, time.time())
+            raise
 
     @callback
     def learnt(self) -> None:

@@ -62,11 +62,12 @@ class RasSwitch:
     _port: int = 0
     _running: AsyncExitStack = field(default_factory=AsyncExitStack)
 
-    async def start(self) -> None:
-        """Start the RAS, at the address that it had."""
+    async def start(self, *, ahead: float = 0) -> None:
+        """Start the RAS, at the address that it had, perhaps some seconds later than now."""
         self.ras = await self._running.enter_async_context(
             running_ras(self.folder, port=self._port)
         )
+        self.ras.clock.ahead = ahead
         self._port = URL(self.ras.url).port or 0
 
     async def stop(self) -> None:

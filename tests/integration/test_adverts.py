@@ -8,6 +8,7 @@ from homeassistant.exceptions import HomeAssistantError
 import pytest
 
 from custom_components.igrs.answers import PushReady
+from custom_components.igrs.igrs_codec.bsld.tracker import Want
 from igrs_codec.bsld.advert import encode
 from igrs_codec.bsld.frame import Bolt, Door, LockState, Operation
 from tests.integration.home import ADDRESS, DEVICE, Home, later, until
@@ -120,5 +121,33 @@ async def test_clock_unset(home: Home) -> None:
     home.ras.clock.ahead = 61
     home.coordinator._tracker._hello_clock_at = None
     home.peripheral.power_cycle()
+
+    await until(lambda: not home.lock.state.clock_unset)
+
+
+async def test_clock_unset_while_the_ras_is_away(home: Home) -> None:
+    """A clock that was lost while the RAS was away is set when it is back."""
+    await home.switch.stop()
+    await home.until_state("off", "binary_sensor.home_connectivity")
+    home.coordinator._tracker._hello_clock_at = None
+    home.peripheral.power_cycle()
+    await until(lambda: Want.TIME in home.coordinator._tracker._needs)
+
+    await home.switch.start(ahead=61)  # a clock is set once a minute
+
+    await until(lambda: not home.lock.state.clock_unset, 10)
+
+
+async def test_clock_that_is_not_set_at_once(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A RAS that refuses to set a clock is asked again soon."""
+    monkeypatch.setattr("custom_components.igrs.coordinator.TIME_PAUSE", 0)
+    home.coordinator._tracker._hello_clock_at = None
+    home.peripheral.power_cycle()
+    await until(lambda: home.radio.traffic.connections == 1)
+    await until(lambda: not home.coordinator._work._tasks)
+    assert home.lock.state.clock_unset
+    home.ras.clock.ahead = 61
+
+    later(home, 31)
 
     await until(lambda: not home.lock.state.clock_unset)

@@ -197,6 +197,10 @@ class Tracker:
         if want is Want.STATE and self._stale(now):
             self._backoff = min(max(2 * self._backoff, _FIRST_BACKOFF), _LAST_BACKOFF)
 
+    def ask_again(self, want: Want, seconds: float, now: float) -> None:
+        """Say that what was done came to nothing: the want rests for so many seconds only."""
+        self._asked[want] = now - ASK_INTERVAL + seconds
+
     def _accept(self, new: AdvertState, now: float) -> bool:
         last = self.shown
         if last is not None and is_old(
