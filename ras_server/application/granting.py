@@ -21,6 +21,7 @@ from ..store.grants import Grant
 from .agenda import with_user, without_user
 from .audit import AUDIT
 from .evidence import POSITIONS
+from .lifecycle import raise_epoch, start_rekey
 from .locks import LOCKS, Lock
 from .notices import REGISTRATION, ask_delivery, household_gateways, tell
 
@@ -75,9 +76,18 @@ def end(app: web.Application, lock: Lock, grant: Grant, actor: str) -> None:
             return
         app[LOCKS].save(lock, without_row(app, lock, lock.record, grant))
         app[AUDIT].append("grant.revoke", actor, lock.address, detail={"grant": grant.grant_id})
+    person = store.holder_of(app[DATABASE], grant.grant_id)
+    if person is not None and sites.has_left(app[DATABASE], lock.id, person):
+        end_keys(app, lock, actor)
     _tell_gateways(app, lock, grant)
     ask_delivery(app, lock)
     _tell_holder(app, lock, grant, _REMOVED)
+
+
+def end_keys(app: web.Application, lock: Lock, actor: str) -> None:
+    """End the tickets of a lock, and give it a new key: a gateway left that has the old ones."""
+    raise_epoch(app, lock, actor)
+    start_rekey(app, lock, "gateway_removed", actor)
 
 
 def end_each(app: web.Application, grants: list[Grant], actor: str) -> None:

@@ -35,9 +35,7 @@ def household_gateways(app: web.Application, lock: Lock) -> list[str]:
     if (owner := lock.device.owner) is None:
         return []
     own = [each.gateway_id for each in gateways.all_of_user(app[DATABASE], owner)]
-    site = sites.of_device(app[DATABASE], lock.id)
-    others = [] if site is None else sites.gateways(app[DATABASE], site.site_id)
-    return list(dict.fromkeys((*own, *others)))
+    return list(dict.fromkeys((*own, *sites.gateways_of(app[DATABASE], lock.id))))
 
 
 def followers(app: web.Application, lock: Lock) -> list[str]:

@@ -27,9 +27,9 @@ from .access import device_id, own_lock
 from .audit import AUDIT
 from .evidence import number
 from .geofence import Policy
-from .granting import end_each, give
+from .granting import end_each, end_keys, give
 from .grants import SUBJECT, account_json, person_of
-from .lifecycle import raise_epoch, start_rekey
+from .lifecycle import raise_epoch
 from .locks import LOCKS, Lock
 
 RIGHTS: Final = {
@@ -193,7 +193,7 @@ def take_out(app: web.Application, lock: Lock, actor: str) -> None:
     site = store.of_device(app[DATABASE], lock.id)
     if site is not None and store.take_device(app[DATABASE], lock.id):
         if store.gateways(app[DATABASE], site.site_id):
-            _end_keys(app, lock, actor)
+            end_keys(app, lock, actor)
         found = grants.live_of_device(app[DATABASE], lock.id)
         end_each(app, [grant for grant in found if grant.person_id is not None], actor)
 
@@ -255,11 +255,11 @@ async def dismiss(request: web.Request) -> web.Response:
     if person is None or person.site_id != site.site_id:
         raise RasError(Code.UNKNOWN, "There is no such person")
     with app[DATABASE].write():
-        end_each(app, grants.live_of_household(app[DATABASE], person.person_id), actor)
         for gateway_id in store.gateways(app[DATABASE], site.site_id):
             gateway = gateways.get(app[DATABASE], gateway_id)
             if gateway is not None and gateway.user_id == _user_of(app, person):
                 _forget_gateway(request, site, gateway_id)
+        end_each(app, grants.live_of_household(app[DATABASE], person.person_id), actor)
         store.remove_person(app[DATABASE], person.person_id)
         _audit(request, "site.dismiss", site, person=person.person_id)
     return answer(request)
@@ -304,13 +304,7 @@ def _forget_gateway(request: web.Request, site: Site, gateway_id: str) -> None:
     store.take_gateway(app[DATABASE], site.site_id, gateway_id)
     _audit(request, "site.take_gateway", site, gateway=gateway_id)
     for lock in _locks(app, site):
-        _end_keys(app, lock, actor)
-
-
-def _end_keys(app: web.Application, lock: Lock, actor: str) -> None:
-    """End the tickets of a lock, and give it a new key: a gateway left that has the old ones."""
-    raise_epoch(app, lock, actor)
-    start_rekey(app, lock, "gateway_removed", actor)
+        end_keys(app, lock, actor)
 
 
 def _own(request: web.Request) -> Site:

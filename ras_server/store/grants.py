@@ -226,6 +226,12 @@ def holder(db: Database, device_id: str, uid: int) -> str | None:
     return None if row is None else str(row["user_id"])
 
 
+def holder_of(db: Database, grant_id: str) -> str | None:
+    """Return the person who holds a grant, also if it has ended."""
+    row = db.one("SELECT user_id FROM holder WHERE grant_id = ?", (grant_id,))
+    return None if row is None else str(row["user_id"])
+
+
 def holders(db: Database, device_id: str, now: int) -> list[str]:
     """Return the registered persons who hold a live grant for a lock."""
     rows = db.all(

@@ -132,16 +132,33 @@ def take_gateway(db: Database, site_id: str, gateway_id: str) -> bool:
     )
 
 
+_OF_DEVICE = (
+    "SELECT gateway_id FROM site_device JOIN site_gateway USING (site_id)"
+    " JOIN gateway USING (gateway_id) WHERE site_device.device_id = ?"
+)
+_OF_MEMBER = (
+    f"{_OF_DEVICE} AND EXISTS (SELECT 1 FROM access_grant JOIN holder USING (grant_id)"  # noqa: S608 - of this module
+    " WHERE access_grant.device_id = site_device.device_id AND holder.user_id = gateway.user_id"
+    " AND person_id IS NOT NULL AND revoked IS NULL)"
+)
+"""With the access of its member to a lock his gateway's part in it ends, too."""
+
+
+def gateways_of(db: Database, device_id: str) -> list[str]:
+    """Return the ids of the gateways of a lock's household besides the owner's own."""
+    return [row["gateway_id"] for row in db.all(_OF_MEMBER, (device_id,))]
+
+
 def is_gateway_of(db: Database, device_id: str, gateway_id: str) -> bool:
     """Return whether a gateway belongs to the household of a lock besides the owner's own."""
-    return (
-        db.one(
-            "SELECT 1 FROM site_gateway JOIN site_device USING (site_id)"
-            " WHERE device_id = ? AND gateway_id = ?",
-            (device_id, gateway_id),
-        )
-        is not None
-    )
+    return db.one(f"{_OF_MEMBER} AND gateway_id = ?", (device_id, gateway_id)) is not None
+
+
+def has_left(db: Database, device_id: str, user_id: str) -> bool:
+    """Return whether a person had a gateway in the household of a lock, and has none now."""
+    mine = " AND gateway.user_id = ?"
+    had = db.one(_OF_DEVICE + mine, (device_id, user_id))
+    return had is not None and db.one(_OF_MEMBER + mine, (device_id, user_id)) is None
 
 
 def add_person(db: Database, person: Person) -> None:

@@ -290,7 +290,7 @@ async def test_gateway_of_a_member(
     assert reasons == ["gateway_removed"]
 
 
-@pytest.mark.parametrize("end", ["the site", "the lock", "to another home"])
+@pytest.mark.parametrize("end", ["the site", "the lock", "to another home", "the grant"])
 async def test_end_of_a_household_gateway(
     owner: Client,
     ben: Client,
@@ -311,7 +311,9 @@ async def test_end_of_a_household_gateway(
 
     other = f"/v1/sites/{(await owner.post('/v1/sites', {'name': 'Cabin'})).data['site_id']}"
     await invite(owner, other, "ben@example.org")
+    grants = await owner.get(f"/v1/devices/{door.device_id}/grants")
     method, path = {
+        "the grant": ("DELETE", f"/v1/grants/{grants.data['items'][0]['grant_id']}"),
         "the site": ("DELETE", site),
         "the lock": ("DELETE", f"{site}/devices/{door.device_id}"),
         "to another home": ("PUT", f"{other}/gateways/{theirs.id}"),
