@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from pathlib import Path
 import time
 from typing import Any, Final
 
@@ -28,6 +29,9 @@ from .owner import Person
 
 GUEST: Final = "berta@example.org"
 GUEST_PASSWORD: Final = "battery horse staple correct"  # noqa: S105 - made up
+PIN: Final = "2580"
+
+BLUEPRINTS: Final = Path(__file__).resolve().parent.parent / "blueprints/automation/igrs"
 
 LINGER_TIMEOUT: Final = 30  # seconds until a connection that nobody uses is ended
 STATE_TIMEOUT: Final = 10  # seconds until a state that was not asked for is seen
@@ -187,6 +191,39 @@ async def until_alone(home: Home, door: Door) -> dict[str, Any]:
             await asyncio.sleep(0.2)
 
 
+async def spoken(check: Check) -> None:
+    """Assist unlocks a door with the owner's PIN, and not without."""
+    hass, door = check.home.hass, check.door
+    await let_speak(check.home, [door], voice_unlock="with_pin", voice_pin=PIN)
+    for text, kind, bolt in (
+        (f"unlock the {door.name}", "error", "locked"),
+        (f"unlock the {door.name} with PIN {PIN[::-1]}", None, "locked"),
+        (f"unlock the {door.name} with PIN {PIN}", None, "unlocked"),
+        (f"lock the {door.name}", "action_done", "locked"),
+    ):
+        told = await hass.say(text)
+        must(kind in {None, told}, f"the answer is {told}")
+        at_door = (await check.home.act(door))["bolt"]
+        must(at_door == bolt, f"{door.name} is {at_door} after “{text}”")
+
+
+async def actions(check: Check) -> None:
+    """The actions tell what a lock can do and how its last operation went."""
+    lock = check.door.entity_id
+    info = await check.home.hass.answer("igrs.get_lock_info", lock)
+    must(info[lock], "nothing is told of the lock")
+    explained = await check.home.hass.answer("igrs.explain", lock)
+    must(explained[lock], "nothing is told of the operation")
+
+
+async def blueprints(check: Check) -> None:
+    """Home Assistant takes every blueprint."""
+    found = await check.home.hass.ask("blueprint/list", domain="automation")
+    ours = [blueprint for path, blueprint in found.items() if path.startswith("igrs/")]
+    must(len(ours) == len(list(BLUEPRINTS.glob("*.yaml"))), f"there are {len(ours)}")
+    must(all("error" not in blueprint for blueprint in ours), "one has an error")
+
+
 async def stranger(check: Check) -> None:
     """Refused: a second account does not know the locks."""
     await check.guest.register("Berta")
@@ -274,7 +311,7 @@ def title(step: object) -> str:
 
 CHECKS: Final[tuple[Callable[[Check], Awaitable[None]], ...]] = (
     *(log_in, register, proxy, window_closed, misspelt, wrong_key, add, knob, unlock_all),
-    *(lock_all, stranger, no_token, grant, expired, replayed, revoked, offline),
+    *(lock_all, spoken, stranger, no_token, grant, expired, replayed, revoked, offline),
 )
 
 
