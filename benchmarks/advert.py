@@ -3,6 +3,7 @@
 Run: pytest -q benchmarks/advert.py
 """
 
+import asyncio
 from collections.abc import Callable
 import os
 import time
@@ -13,12 +14,14 @@ import pytest
 from igrs_codec.bsld.advert import encode
 from igrs_codec.bsld.frame import Bolt, Door, LockState
 from igrs_codec.bsld.tracker import Tracker
+from tests.integration.crowd import crowd
 from tests.integration.home import ADDRESS, DEVICE, Home
 
 pytest_plugins = ["tests.integration.conftest"]
 
 K_ADV: Final = bytes(range(16))
 COUNT: Final = 2000
+CROWD: Final = 10_000
 BOLTS: Final = (Bolt.LOCKED, Bolt.UNLOCKED)
 
 
@@ -48,6 +51,7 @@ def microseconds(handle: Callable[[bytes], object], data: list[bytes]) -> float:
 
 async def test_adverts(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
     """Count the processor time of one advert of each sort."""
+    asyncio.get_running_loop().set_debug(False)
     tracker = Tracker(DEVICE, {1: K_ADV})
     quiet = Tracker(DEVICE, {1: K_ADV})
     now = time.time()
@@ -66,6 +70,14 @@ async def test_adverts(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
         ),
         "tracker, of another maker": microseconds(judge, [b"\x2f" + data[1:] for data in foreign]),
     }
+    began = time.time()
+    mixed = list(crowd(K_ADV, DEVICE, counter=1, began=began, count=CROWD))
+    surrounded = Tracker(DEVICE, {1: K_ADV})
+    began_cpu = time.process_time()
+    for advert in mixed:
+        surrounded.observe(advert.data, advert.at, clock_confirmed=True)
+    spent = time.process_time() - began_cpu
+    rows[f"tracker, {CROWD} mixed: see tests/integration/crowd.py"] = spent / CROWD * 1e6
     home.radio.silence()
     k_adv = home.coordinator.memory.k_adv[1]
     real = adverts(k_adv, home.lock._role.counter + 1, COUNT)
@@ -76,7 +88,13 @@ async def test_adverts(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
         lambda data: home.radio.advert(ADDRESS, data), [real[-1]] * COUNT
     )
     assert home.state().state == "unlocked"
+    counter = home.lock._role.counter + 1 + COUNT
+    around = crowd(k_adv, DEVICE, counter=counter, began=time.time(), count=CROWD)
+    rows["Home Assistant, mixed"] = microseconds(
+        lambda data: home.radio.advert(ADDRESS, data),
+        [advert.data for advert in around],
+    )
     with capsys.disabled():
         print()
         for name, cost in rows.items():
-            print(f"{name:<40}{cost:8.1f} us")
+            print(f"{name:<56}{cost:8.1f} us")

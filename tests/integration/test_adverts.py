@@ -1,7 +1,9 @@
 """The state from adverts: only authentic and new ones are believed, and silence shows."""
 
+from collections import Counter
 import os
 import time
+from types import SimpleNamespace
 
 from homeassistant.const import STATE_UNAVAILABLE
 from homeassistant.exceptions import HomeAssistantError
@@ -11,6 +13,7 @@ from custom_components.igrs.answers import PushReady
 from custom_components.igrs.igrs_codec.bsld.tracker import Want
 from igrs_codec.bsld.advert import encode
 from igrs_codec.bsld.frame import Bolt, Door, LockState, Operation
+from tests.integration.crowd import Kind, crowd
 from tests.integration.home import ADDRESS, DEVICE, Home, later, until
 
 LOCKED = LockState(bolt=Bolt.LOCKED, door=Door.CLOSED)
@@ -151,3 +154,37 @@ async def test_clock_that_is_not_set_at_once(home: Home, monkeypatch: pytest.Mon
     later(home, 31)
 
     await until(lambda: not home.lock.state.clock_unset)
+
+
+async def test_crowd(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 10,000 adverts, most of them forged, replayed or foreign, only the lock's own count.
+
+    None makes a connection, and no state is shown that was not true when it was heard.
+    """
+    home.radio.silence()
+    clock = SimpleNamespace(time=time.time)
+    monkeypatch.setattr("custom_components.igrs.adverts.time", clock)
+    began = time.time()
+    shown, changes, heard = home.state().state, 0, Counter[Kind]()
+    sent = crowd(
+        home.coordinator.memory.k_adv[1],
+        DEVICE,
+        counter=home.lock._role.counter,
+        began=began,
+        count=10_000,
+    )
+
+    for advert in sent:
+        clock.time = lambda at=advert.at: at
+        heard[advert.kind] += 1
+        home.radio.advert(ADDRESS, advert.data)
+        now = home.state().state
+        if now != shown:
+            assert now == advert.bolt.name.lower(), advert
+            assert advert.kind in {Kind.GENUINE, Kind.REPLAYED}  # perhaps of a moment ago
+            shown, changes = now, changes + 1
+
+    assert len(heard) == len(Kind)
+    assert 1 <= changes <= 20  # the lock moved every 10 s for 200 s
+    assert home.radio.traffic.connections == 0
+    assert not home.lock._links
