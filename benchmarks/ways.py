@@ -27,7 +27,7 @@ from demo import namespace
 from demo.browser import Page, browser
 from demo.check import until_alone
 from demo.dashboard import PATH, add_dashboard
-from demo.home import ACCOUNT, ACCOUNT_PASSWORD, Door, Home, entry_of, home, set_up
+from demo.home import ACCOUNT, ACCOUNT_PASSWORD, Door, Home, home, let_speak, set_up
 from demo.home_assistant import HomeAssistant
 from demo.owner import Person
 from demo.pictures import be_logged_in
@@ -111,16 +111,7 @@ class Ways:
         await be_logged_in(self.page, hass)
         await self.page.show(f"{hass.url}/{PATH}/0", 1800, 1200, scale=1)
         await self.owner.log_in()
-        await hass.ask(
-            "homeassistant/expose_entity",
-            assistants=["conversation"],
-            entity_ids=[door.entity_id for door in doors],
-            should_expose=True,
-        )
-        entry = await entry_of(hass, "igrs")
-        form = await hass.post("/api/config/config_entries/options/flow", {"handler": entry})
-        path = f"/api/config/config_entries/options/flow/{form['flow_id']}"
-        await hass.post(path, {"voice_unlock": "without_pin"})
+        await let_speak(self.home, doors, voice_unlock="without_pin")
         await hass.post(
             f"/api/config/automation/config/{AUTOMATION}",
             {
@@ -150,11 +141,8 @@ class Ways:
 
     async def sentence(self, door: Door) -> None:
         """Say it to Assist."""
-        answer = await self.home.hass.post(
-            "/api/conversation/process", {"text": f"unlock the {door.name}", "language": "en"}
-        )
-        if answer["response"]["response_type"] != "action_done":
-            raise RuntimeError(answer["response"]["speech"])
+        if (told := await self.home.hass.say(f"unlock the {door.name}")) != "action_done":
+            raise RuntimeError(told)
 
     async def automation(self, door: Door) -> None:
         """Fire an event that an automation waits for."""

@@ -22,6 +22,7 @@ from .home import (
     add_proxy,
     add_server,
     discovered,
+    let_speak,
     name_lock,
 )
 from .home_assistant import HomeAssistant
@@ -311,7 +312,19 @@ def title(step: object) -> str:
 
 CHECKS: Final[tuple[Callable[[Check], Awaitable[None]], ...]] = (
     *(log_in, register, proxy, window_closed, misspelt, wrong_key, add, knob, unlock_all),
-    *(lock_all, spoken, stranger, no_token, grant, expired, replayed, revoked, offline),
+    *(
+        lock_all,
+        spoken,
+        actions,
+        blueprints,
+        stranger,
+        no_token,
+        grant,
+        expired,
+        replayed,
+        revoked,
+        offline,
+    ),
 )
 
 

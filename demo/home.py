@@ -236,3 +236,16 @@ async def set_up(home: Home) -> None:
         if door.device_id not in have:
             await add_lock(home, door, door.setup_code)
         await name_lock(home, door)
+
+
+async def let_speak(home: Home, doors: list[Door], **choice: str) -> None:
+    """Expose doors to Assist, and choose what a voice may do."""
+    await home.hass.ask(
+        "homeassistant/expose_entity",
+        assistants=["conversation"],
+        entity_ids=[door.entity_id for door in doors],
+        should_expose=True,
+    )
+    options = "/api/config/config_entries/options/flow"
+    form = await home.hass.post(options, {"handler": await entry_of(home.hass, "igrs")})
+    await home.hass.post(f"{options}/{form['flow_id']}", choice)

@@ -40,6 +40,7 @@ def prepare(folder: Path, port: int) -> None:
     storage.mkdir(parents=True, exist_ok=True)
     (folder / "configuration.yaml").write_text(CONFIGURATION)
     (folder / "automations.yaml").touch()
+    shutil.copytree(ROOT / "blueprints", folder / "blueprints", dirs_exist_ok=True)
     installed = folder / "custom_components/igrs"
     shutil.rmtree(installed, ignore_errors=True)
     shutil.copytree(
@@ -206,3 +207,17 @@ class HomeAssistant:
         """Perform an action on an entity, or raise HassRefusedError."""
         domain, _, name = action.partition(".")
         await self.post(f"/api/services/{domain}/{name}", {"entity_id": entity_id})
+
+    async def answer(self, action: str, entity_id: str) -> Any:
+        """Perform an action on an entity and return its response, or raise HassRefusedError."""
+        domain, _, name = action.partition(".")
+        path = f"/api/services/{domain}/{name}?return_response"
+        return (await self.post(path, {"entity_id": entity_id}))["service_response"]
+
+    async def say(self, text: str) -> str:
+        """Say something in English to Assist, and return what kind of answer comes."""
+        said = {"text": text, "language": "en"}
+        kind: str = (await self.post("/api/conversation/process", said))["response"][
+            "response_type"
+        ]
+        return kind
