@@ -226,6 +226,7 @@ class Gateway:
         about = {"about": coordinator.device_id, "name": coordinator.name}
         self.issues.async_set(Trouble.LOCK_UNREACHABLE, so=missed, **about)
         self.issues.async_set(Trouble.LOG_GAP, so=coordinator.memory.gap is not None, **about)
+        self.issues.async_set(Trouble.IMPERSONATED, so=coordinator.memory.impersonated, **about)
 
     async def _async_witness(self, head: tuple[int, str]) -> None:
         """Check that the RAS's audit goes on from what it was; keep its new head if it does."""
@@ -248,8 +249,10 @@ class Gateway:
         self.issues.async_set(trouble, so=False, about=device_id)
         if trouble is Trouble.AUDIT_GAP:
             self.memory.audit_head = None
-        else:
+        elif trouble is Trouble.LOG_GAP:
             self.memory.lock(device_id).gap = None
+        else:
+            self.memory.lock(device_id).impersonated = False
         self.memory.save()
 
     @callback
@@ -295,10 +298,26 @@ class Gateway:
                 },
             }:
                 self._denied(device_id, denied_at_ras(asked_by, user, code), asked_by)
+            case {
+                "mi": 9,
+                "body": {
+                    "event": "access_managed",
+                    "device_id": str(device_id),
+                    "gateway": str(gateway_id),
+                    "mid": str(mid),
+                },
+            } if gateway_id == self.ras.gateway_id and mid not in self.ras.asked:
+                self._impersonated(device_id)
             case {"mi": 9, "body": {"uid": int(uid), "user": str(user)}}:
                 self.memory.name(uid, user)
             case _:
                 LOGGER.debug("Message %s needs nothing here", envelope.get("mi"))
+
+    def _impersonated(self, device_id: str) -> None:
+        """Tell that somebody else let people in, or out, with the login of this gateway."""
+        if (coordinator := self._coordinator(device_id)) is not None:
+            coordinator.memory.impersonated = True
+            self._judge(coordinator)
 
     def _denied(self, device_id: str, access: Access, asked_by: str) -> None:
         """Show that the RAS refused somebody; what was asked here is shown already."""

@@ -18,11 +18,19 @@ class Trouble(StrEnum):
     AUDIT_GAP = "audit_gap"
     LOG_GAP = "log_gap"
     LOCK_UNREACHABLE = "lock_unreachable"
+    IMPERSONATED = "impersonated"
 
 
 # What cannot be repaired but has been looked at: the person says so.
-CONFIRMED: Final = frozenset({Trouble.AUDIT_GAP, Trouble.LOG_GAP})
-_ERRORS: Final = frozenset({Trouble.SERVER_TOO_OLD, Trouble.SERVER_TOO_NEW, Trouble.AUDIT_GAP})
+CONFIRMED: Final = frozenset({Trouble.AUDIT_GAP, Trouble.LOG_GAP, Trouble.IMPERSONATED})
+_ERRORS: Final = frozenset(
+    {
+        Trouble.SERVER_TOO_OLD,
+        Trouble.SERVER_TOO_NEW,
+        Trouble.AUDIT_GAP,
+        Trouble.IMPERSONATED,
+    }
+)
 
 
 class Issues:

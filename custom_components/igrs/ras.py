@@ -6,6 +6,7 @@ integration is, and keeps its own access token fresh. Every POST carries a messa
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Iterable, Mapping
 from ipaddress import ip_address
 import time
@@ -42,6 +43,7 @@ from .ras_errors import (
 SCHEMA: Final = 1  # version of the messages this client speaks
 REQUEST_TIMEOUT: Final = 25  # seconds; architecture, deadlines
 TOKEN_MARGIN: Final = 60  # seconds before its end at which a token is renewed
+ASKED: Final = 1000  # messages that are known to be from here
 OPERATE_TIME: Final = 20  # seconds in which the RAS has an operation carried
 STILL_RUNNING_PAUSE: Final = 1  # seconds before a running request is asked for again
 
@@ -214,6 +216,7 @@ class GatewayClient(RasClient):
         super().__init__(session, base_url, fingerprint=fingerprint)
         self.gateway_id = credentials.gateway_id
         self._credentials = credentials
+        self.asked: deque[str] = deque(maxlen=ASKED)  # identifiers of the newest messages
         self._token: AccessToken | None = None
         self._token_until = 0.0
         self._renewal = asyncio.Lock()
@@ -242,10 +245,10 @@ class GatewayClient(RasClient):
         body: Json | None = None,
         *,
         query: Mapping[str, str] | None = None,
-        mid: str | None = None,
     ) -> Json:
         """Send a request as this gateway; a token that was revoked is renewed once."""
-        mid = mid or ulid_now()
+        mid = ulid_now()
+        self.asked.append(mid)
         token = await self.access_token()
         try:
             return await self.call(method, path, body, query=query, token=token, mid=mid)

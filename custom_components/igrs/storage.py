@@ -50,8 +50,9 @@ class LockMemory:
     next_record is the log record to read next for the RAS, last_record the newest that was
     shown here (both u16), unsent what was read and the RAS has not got yet, gap the first and
     last record that it misses; answers are the lock's to queued frames, and the RAS has not got
-    them yet. tampered says that nobody has cleared a tamper alarm since; last_user and last_how
-    tell of the last movement; pins are the persons of whom the RAS wants a PIN.
+    them yet. tampered says that nobody has cleared a tamper alarm since, impersonated
+    that somebody else managed access with the login of this gateway; last_user and last_how tell
+    of the last movement; pins are the persons of whom the RAS wants a PIN.
     """
 
     tickets: dict[int, Ticket] = field(default_factory=dict, repr=False)
@@ -64,6 +65,7 @@ class LockMemory:
     answers: list[bytes] = field(default_factory=list, repr=False)
     gap: tuple[int, int] | None = None
     tampered: bool = False
+    impersonated: bool = False
     operations: list[Measured] = field(default_factory=list)
     last_user: str | None = None
     last_how: str | None = None
@@ -88,6 +90,7 @@ class LockMemory:
             "answers": [packet.hex() for packet in self.answers],
             "gap": self.gap,
             "tampered": self.tampered,
+            "impersonated": self.impersonated,
             "operations": [list(operation) for operation in self.operations],
             "last_user": self.last_user,
             "last_how": self.last_how,
@@ -127,6 +130,7 @@ def _lock_from_json(device_id: str, data: dict[str, Any]) -> LockMemory:
         answers=[bytes.fromhex(packet) for packet in data.get("answers", ())],
         gap=None if gap is None else (gap[0], gap[1]),
         tampered=data.get("tampered", False),
+        impersonated=data.get("impersonated", False),
         operations=[Measured(*operation) for operation in data.get("operations", ())],
         last_user=data.get("last_user"),
         last_how=data.get("last_how"),

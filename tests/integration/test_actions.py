@@ -20,10 +20,12 @@ import pytest
 
 from custom_components.igrs.action_errors import Wrong, refused
 from custom_components.igrs.errors import LockError, Reason
+from custom_components.igrs.issues import Trouble
 from custom_components.igrs.ras_errors import RasRefusedError
 from custom_components.igrs.services import ACTIONS
 from igrs_codec.bsld.frame import Bolt, Capability, Operation
 from tests.integration.home import DEVICE_ID, LOCK, Home, later, until
+from tests.integration.test_issues import raised, seen
 from tests.integration.test_people import bea
 
 type Call = Callable[..., Awaitable[dict[str, Any]]]
@@ -610,3 +612,25 @@ def test_refusal_of_a_newer_server() -> None:
 
     assert isinstance(err, LockError)
     assert err.reason is Reason.RAS_REFUSES
+
+
+async def test_stolen_login(manager: Home, anna: User) -> None:
+    """What somebody else manages with the login of this home is told, until it was looked after."""
+    await act(manager, "create_temporary_code", kind="hour")
+    data = manager.entry.data
+    thief = await manager.ras.person.another().log_in_gateway(
+        {key: data[key] for key in ("gateway_id", "gateway_secret")}
+    )
+    assert raised(manager) == set()
+
+    stolen = await thief.post(f"/v1/devices/{DEVICE_ID}/codes", {"class": 1})
+    assert stolen.http == 201
+    await until(lambda: raised(manager) == {Trouble.IMPERSONATED})
+    await manager.hass.config_entries.async_reload(manager.entry.entry_id)
+    await until(lambda: manager.gateway.online)
+    later(manager, 31)
+    assert raised(manager) == {Trouble.IMPERSONATED}
+
+    await seen(manager, Trouble.IMPERSONATED, DEVICE_ID)
+    later(manager, 62)
+    assert raised(manager) == set()
