@@ -83,9 +83,16 @@ class AuditLog:
         self._db = db
         self._clock = clock
         self._node = node
-        self.head = self._load()
+        self._head = self._load()
         self.listeners: list[Callable[[dict[str, Any]], None]] = []
         """Are told of each entry; one made inside a transaction may still be rolled back."""
+
+    @property
+    def head(self) -> Head:
+        """The newest entry that was not taken back."""
+        if self._db.rollbacks != self._rollbacks:
+            self._head = self._load()
+        return self._head
 
     def append(
         self,
@@ -100,9 +107,8 @@ class AuditLog:
 
         An entry made inside a transaction that is rolled back leaves with it.
         """
-        if self._db.rollbacks != self._rollbacks:
-            self.head = self._load()
-        n, ts = self.head.n + 1, int(self._clock())
+        head = self.head
+        n, ts = head.n + 1, int(self._clock())
         fields = {
             "action": action,
             "actor": actor,
@@ -114,9 +120,9 @@ class AuditLog:
             "ts": ts,
         }
         entry = canonical(fields)
-        hashed = chained(self.head.hash, entry)
+        hashed = chained(head.hash, entry)
         store.add(self._db, n, entry.decode(), hashed)
-        self.head = Head(n, hashed, ts)
+        self._head = Head(n, hashed, ts)
         for listen in self.listeners:
             listen(fields)
         return n
