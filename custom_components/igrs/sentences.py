@@ -29,7 +29,7 @@ SENTENCES: Final = {
         "(use|with) [the|my] (pin|code|pin code) {pin} [to] (unlock|open) [the] {lock}",
     ),
     "de": (
-        "(entsperre|entriegle|öffne) [die|das|den] {lock} mit [der|dem|meiner] (pin|code) {pin}",
+        "(entsperre|entriegele|öffne) [die|das|den] {lock} mit [der|dem|meiner] (pin|code) {pin}",
         "(schließe|schließ|sperre) [die|das|den] {lock} mit [der|dem|meiner] (pin|code) {pin} auf",
     ),
     "es": ("(desbloquea|abre) [la|el] {lock} con [el|mi] (pin|código) {pin}",),

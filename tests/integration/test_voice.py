@@ -413,9 +413,7 @@ async def test_other_language(
 )
 async def test_language_of_the_answer(hass: HomeAssistant, language: str, name: str) -> None:
     """A refusal is said in the language that is spoken, else in English."""
-    files = [TRANSLATIONS / f"{name}.json", TRANSLATIONS / "en.json"]
-    file = next(file for file in files if file.is_file())
-    texts = json.loads(file.read_text("utf-8"))["exceptions"]
+    texts = json.loads((TRANSLATIONS / f"{name}.json").read_text("utf-8"))["exceptions"]
     far = LockError(Reason.OUT_OF_RANGE, why="because of the walls")
 
     said = await async_said(hass, LockError(Reason.VOICE_NEEDS_PIN), language)
