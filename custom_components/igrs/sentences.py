@@ -1,7 +1,7 @@
 """How a lock is unlocked with a PIN in words, where Home Assistant has no sentence for it.
 
-They are sentence triggers: these come before every agent, so that a PIN that is said this way
-reaches no language model. `{lock}` and `{pin}` stand for any words.
+They are sentence triggers: a voice assistant tries these before its agent, so that a PIN that is
+said this way reaches no language model. `{lock}` and `{pin}` stand for any words.
 """
 
 from typing import Any, Final
