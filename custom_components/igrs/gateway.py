@@ -63,8 +63,8 @@ class Gateway:
         self.ras = ras
         self.memory = memory
         self.server_id: str = entry.data[CONF_SERVER_ID]
-        self.voice_pin = VoicePin(hass, entry, memory)
         self.issues = Issues(hass, entry.entry_id)
+        self.voice_pin = VoicePin(hass, entry, memory, self.issues)
         self.online = False
         self.clock_confirmed = False
         self.coordinators: dict[str, IgrsCoordinator] = {}
@@ -90,6 +90,7 @@ class Gateway:
         self._entry.async_on_unload(async_track_time_interval(self._hass, self._tick, TICK))
         for cause in CAUSES:
             self._entry.async_on_unload(self._hass.bus.async_listen(cause, _remember))
+        self.voice_pin.async_tell()
         self._background(self._async_push(), "push")
         self._background(self._async_tell(), "sightings")
         self.async_follow_subentries()

@@ -19,6 +19,7 @@ class Trouble(StrEnum):
     LOG_GAP = "log_gap"
     LOCK_UNREACHABLE = "lock_unreachable"
     IMPERSONATED = "impersonated"
+    VOICE_PIN_GUESSED = "voice_pin_guessed"
 
 
 # What cannot be repaired but has been looked at: the person says so.

@@ -8,10 +8,11 @@ import time
 from typing import Any, Final
 
 from homeassistant.config_entries import ConfigEntry
-from homeassistant.core import HomeAssistant
+from homeassistant.core import HomeAssistant, callback
 
 from .const import CONF_VOICE_PIN
 from .errors import LockError, Reason
+from .issues import Issues, Trouble
 from .pin import digits, is_sealed_as
 from .storage import NO_TRIES, Memory, Tries
 
@@ -23,11 +24,14 @@ LONGEST_PAUSE: Final = 3600  # seconds
 class VoicePin:
     """The voice PIN of one config entry."""
 
-    def __init__(self, hass: HomeAssistant, entry: ConfigEntry[Any], memory: Memory) -> None:
+    def __init__(
+        self, hass: HomeAssistant, entry: ConfigEntry[Any], memory: Memory, issues: Issues
+    ) -> None:
         """Compare with what is kept in the options of the entry."""
         self._hass = hass
         self._entry = entry
         self._memory = memory
+        self._issues = issues
 
     @property
     def is_set(self) -> bool:
@@ -50,16 +54,24 @@ class VoicePin:
 
     async def async_forgive(self) -> None:
         """Begin to count anew: the PIN was right, or is a new one."""
-        self._memory.pin_tries = NO_TRIES
-        await self._memory.async_save()
+        await self._async_keep(NO_TRIES)
+
+    @callback
+    def async_tell(self) -> None:
+        """Let the owner know that somebody guesses, as long as it is so."""
+        guessed = self._memory.pin_tries.wrong >= FREE_TRIES
+        self._issues.async_set(Trouble.VOICE_PIN_GUESSED, so=guessed)
 
     async def _async_count(self) -> None:
         wrong, until = self._memory.pin_tries
         now = time.time()
         if now < until <= now + LONGEST_PAUSE:  # a later end is that of a clock that was set back
             raise LockError(Reason.PIN_PAUSED)
-        wrong += 1
-        self._memory.pin_tries = Tries(wrong, now + _pause(wrong))
+        await self._async_keep(Tries(wrong + 1, now + _pause(wrong + 1)))
+
+    async def _async_keep(self, tries: Tries) -> None:
+        self._memory.pin_tries = tries
+        self.async_tell()
         await self._memory.async_save()
 
 

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from homeassistant.config_entries import ConfigEntryState
+from homeassistant.helpers import issue_registry as ir
 from homeassistant.setup import async_setup_component
 import pytest
 from pytest_homeassistant_custom_component.components.diagnostics import (
@@ -40,6 +41,12 @@ async def tried(home: Home, pin: str | None) -> Reason | None:
     except LockError as err:
         return err.reason
     return None
+
+
+def is_told(home: Home) -> bool:
+    """Return whether the owner is told that somebody guesses."""
+    issue = f"voice_pin_guessed_{home.entry.entry_id}"
+    return ir.async_get(home.hass).async_get_issue("igrs", issue) is not None
 
 
 @pytest.mark.parametrize(
@@ -84,12 +91,14 @@ async def test_pause(home: Home, clock: MovableClock) -> None:
     assert [await tried(home, "9999") for _ in range(5)] == [Reason.PIN_WRONG] * 5
 
     assert await tried(home, PIN) is Reason.PIN_PAUSED
+    assert is_told(home)
     clock.ahead += 61
     assert await tried(home, "9999") is Reason.PIN_WRONG
     clock.ahead += 61
     assert await tried(home, PIN) is Reason.PIN_PAUSED
     clock.ahead += 60
     assert await tried(home, PIN) is None
+    assert not is_told(home)
     assert [await tried(home, "9999") for _ in range(5)] == [Reason.PIN_WRONG] * 5
 
 
@@ -115,6 +124,7 @@ async def test_pause_survives_a_restart(
     assert await home.hass.config_entries.async_reload(home.entry.entry_id)
     assert home.entry.state is ConfigEntryState.LOADED
 
+    assert is_told(home)
     assert await tried(home, PIN) is Reason.PIN_PAUSED
 
 
