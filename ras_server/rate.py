@@ -1,14 +1,14 @@
 """How often a caller may ask: the generic cell rate algorithm per caller and route."""
 
 from dataclasses import dataclass
-from ipaddress import IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 import math
 from typing import Final
 
 from aiohttp import web
 
 from .errors import Code, RasError
-from .keys import CLOCK
+from .keys import CLOCK, SETTINGS
 from .principal import Principal
 from .web import route_name
 
@@ -27,6 +27,7 @@ NAMED: Final = Rate(50, 200)
 ANONYMOUS: Final = Rate(5, 60)
 """For an address without login."""
 
+_FORWARDED: Final = "X-Forwarded-For"
 _HOME_PREFIX: Final = 64  # bits of an IPv6 address that a single home commands
 _ROUNDING: Final = 1e-3  # seconds
 _FORGET_ABOVE: Final = 10_000  # callers
@@ -55,14 +56,37 @@ class Limiter:
 LIMITER: Final = web.AppKey("limiter", Limiter)
 
 
+def caller(request: web.Request) -> str:
+    """Return the address a request comes from: not that of a proxy of the settings.
+
+    A proxy adds the address that it hears to the end of X-Forwarded-For; what stands before the
+    first one that is no proxy, anybody can have written.
+    """
+    remote, proxies = request.remote or "", request.app[SETTINGS].trusted
+    if not proxies or not remote:
+        return remote
+    told = ",".join(request.headers.getall(_FORWARDED, ())).split(",")
+    while told and any(_address(remote) in each for each in proxies):
+        try:
+            remote = str(_address(told.pop().strip()))
+        except ValueError:
+            break
+    return remote
+
+
+def _address(text: str) -> IPv4Address | IPv6Address:
+    address = ip_address(text)
+    return (isinstance(address, IPv6Address) and address.ipv4_mapped) or address
+
+
 def network(request: web.Request) -> str:
     """Return where a request comes from: the IPv4 address, or the /64 of the IPv6 address."""
-    remote = request.remote or ""
+    remote = caller(request)
     if ":" not in remote:
         return remote
-    address = ip_address(remote)
+    address = _address(remote)
     if isinstance(address, IPv6Address):
-        return str(address.ipv4_mapped or IPv6Network((address, _HOME_PREFIX), strict=False))
+        return str(IPv6Network((address, _HOME_PREFIX), strict=False))
     return str(address)
 
 

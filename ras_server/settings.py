@@ -6,7 +6,8 @@ All mistakes are told at once.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
-from ipaddress import ip_address
+from functools import cache
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 import os
 from pathlib import Path
 import tomllib
@@ -27,6 +28,8 @@ _NO_SETTINGS: Final = frozenset({"RAS_FOLDER", "RAS_PASSPHRASE"})
 """Variables that belong to the commands."""
 _BOOLEANS: Final[Mapping[str, bool]] = {"true": True, "false": False}
 
+type Network = IPv4Network | IPv6Network
+
 type Check = Callable[[Settings], object]
 """Raises SettingsError for what it finds wrong."""
 
@@ -44,7 +47,8 @@ class Settings:
     """What an operator can choose.
 
     `folder` holds the database, the key file and the administration socket. `host` is an IP
-    address. `url` is the address clients are told, if it is not that of the host. `delivery` is how
+    address. `url` is the address clients are told, if it is not that of the host. `proxies` are
+    addresses and networks of proxies in front, with commas. `delivery` is how
     verification codes reach a person: `console`, `file:<path>`, `smtp`, `webhook`, or several with
     commas. `smtp_security` is `starttls`, `tls` or, on this machine, `none`. `cert` and `key`
     are PEM files; without them the server listens on loopback addresses only. `console` are the
@@ -59,6 +63,7 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8470
     url: str = ""
+    proxies: str = ""
     delivery: str = "console"
     smtp_host: str = ""
     smtp_port: int = 587
@@ -124,6 +129,10 @@ class Settings:
             yield f"port must be 0 to 65535, not {self.port}"
         if self.url and not self.url.startswith(("https://", "http://")):
             yield f"url must begin with https:// (or http://), not {self.url!r}"
+        try:
+            _ = self.trusted
+        except ValueError as err:
+            yield f"proxies must be IP addresses or networks, with commas: {err}"
         if not 0 <= self.rekey_days <= MOST_REKEY_DAYS:
             yield f"rekey_days must be 0 (never) to {MOST_REKEY_DAYS}, not {self.rekey_days}"
         if self.metrics_token and len(self.metrics_token) < TOKEN_SIZE:
@@ -142,6 +151,11 @@ class Settings:
         create_file(self.folder / SETTINGS_FILE, "# Settings of the RAS.\n" + "".join(lines), 0o600)
 
     @property
+    def trusted(self) -> tuple[Network, ...]:
+        """Return the networks of the proxies."""
+        return _networks(self.proxies)
+
+    @property
     def database(self) -> Path:
         """Return the path of the database."""
         return self.folder / DATABASE_FILE
@@ -155,6 +169,11 @@ class Settings:
     def socket(self) -> Path:
         """Return the path of the administration socket."""
         return self.folder / SOCKET_FILE
+
+
+@cache
+def _networks(text: str) -> tuple[Network, ...]:
+    return tuple(ip_network(each.strip()) for each in text.split(",")) if text else ()
 
 
 def _types() -> dict[str, type]:

@@ -13,6 +13,7 @@ from yarl import URL
 from ..errors import Code, RasError
 from ..keys import new_mid
 from ..logs import REQUEST_ID
+from ..rate import caller
 
 _HANDED_ON: Final = ("User-Agent",)
 _NOT_TOLD: Final = frozenset({"errors", "retry_after"})
@@ -30,7 +31,7 @@ async def ask(
     headers = {name: value for name in _HANDED_ON if (value := request.headers.get(name))}
     if authorization:
         headers["Authorization"] = authorization
-    inner = request.clone(method=method, rel_url=path, headers=headers)
+    inner = request.clone(method=method, rel_url=path, headers=headers, remote=caller(request))
     body = b"" if method == "GET" else orjson.dumps({"mid": new_mid(request.app)} | (fields or {}))
     inner._read_bytes = body  # noqa: SLF001 - as if it had come through the socket
     request_id = REQUEST_ID.get()

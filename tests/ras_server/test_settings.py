@@ -48,6 +48,12 @@ def test_wrong_variable(folder: Path, variable: dict[str, str]) -> None:
     assert value not in str(wrong.value)
 
 
+def test_wrong_proxies(folder: Path) -> None:
+    """A proxy has an IP address."""
+    with pytest.raises(SettingsError, match="proxies"):
+        load(folder, RAS_PROXIES="127.0.0.1, proxy.example")
+
+
 def test_all_at_once(folder: Path) -> None:
     """All mistakes are told at once: of the file, of the environment, of the checks."""
     with (folder / "ras.toml").open("a") as file:
