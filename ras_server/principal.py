@@ -1,7 +1,7 @@
 """Who makes a request, and who may make it (project profile, sections 4 and 6)."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
@@ -28,7 +28,7 @@ class Principal:
     `user_id` is the person, for a gateway its owner; it is empty for the administrator and for the
     guest of a link, whose `session_id` is that of his grant.
     `gateway_id` is empty for everybody but a gateway. `login_at` is the Unix time of the last login
-    with both factors.
+    with both factors. `address` is the typed address, as it stands in messages and in the audit.
     """
 
     kind: Kind
@@ -36,10 +36,13 @@ class Principal:
     gateway_id: str
     session_id: str
     login_at: int
+    address: str = field(init=False)
 
-    @property
-    def address(self) -> str:
-        """Return the typed address of the caller, as it stands in messages and in the audit."""
+    def __post_init__(self) -> None:
+        """Make the address."""
+        object.__setattr__(self, "address", self._address())
+
+    def _address(self) -> str:
         match self.kind:
             case Kind.USER:
                 return f"user:{self.user_id}"

@@ -90,11 +90,12 @@ def network(request: web.Request) -> str:
     return str(address)
 
 
-def limit(request: web.Request, principal: Principal | None) -> None:
-    """Count a request, or refuse a caller who asks faster than the rate."""
+def limit(request: web.Request, principal: Principal | None) -> str:
+    """Count a request and return its caller, or refuse one who asks faster than the rate."""
     caller = principal.address if principal else network(request)
     key = (caller, request.method, route_name(request))
     check(request.app, key, NAMED if principal else ANONYMOUS)
+    return caller
 
 
 def check(app: web.Application, key: tuple[str, ...], rate: Rate) -> None:

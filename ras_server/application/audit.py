@@ -13,6 +13,7 @@ from aiohttp import web
 import orjson
 
 from ..store import audit as store
+from ..store.audit_index import AuditIndex
 from ..store.db import Database
 
 START: Final = bytes(32)
@@ -41,15 +42,10 @@ def canonical(entry: dict[str, Any]) -> bytes:
         text = orjson.dumps(entry, option=orjson.OPT_SORT_KEYS)
     except orjson.JSONEncodeError as err:
         raise ValueError(f"{err} in the audit") from None
-    if not text.translate(None, _PLAIN) and float not in map(
-        type, entry.get("detail", {}).values()
-    ):
-        return text
+    plain = text.isascii() and b"\\" not in text and b"\x7f" not in text
+    if plain and float not in map(type, entry.get("detail", {}).values()):
+        return text  # identifiers hold nothing that is not canonical as it stands
     return orjson.dumps(_clean(entry), option=orjson.OPT_SORT_KEYS)
-
-
-_PLAIN: Final = bytes(range(0x20, 0x7F)).replace(b"\\", b"")
-"""The bytes of an entry that is canonical as it stands: identifiers hold nothing else."""
 
 
 def _clean(value: Any) -> Any:
@@ -83,16 +79,13 @@ class AuditLog:
         self._db = db
         self._clock = clock
         self._node = node
-        self._head = self._load()
+        self.head = Head(0, START, 0)
+        """The newest entry that was not taken back."""
+        self._read_head()
+        db.on_rollback(self._read_head)
+        self.index = AuditIndex(db)
         self.listeners: list[Callable[[dict[str, Any]], None]] = []
         """Are told of each entry; one made inside a transaction may still be rolled back."""
-
-    @property
-    def head(self) -> Head:
-        """The newest entry that was not taken back."""
-        if self._db.rollbacks != self._rollbacks:
-            self._head = self._load()
-        return self._head
 
     def append(
         self,
@@ -122,16 +115,17 @@ class AuditLog:
         entry = canonical(fields)
         hashed = chained(head.hash, entry)
         store.add(self._db, n, entry.decode(), hashed)
-        self._head = Head(n, hashed, ts)
+        self.head = Head(n, hashed, ts)
+        self.index.add(n, fields)
         for listen in self.listeners:
             listen(fields)
         return n
 
-    def _load(self) -> Head:
-        self._rollbacks = self._db.rollbacks
+    def _read_head(self) -> None:
         if (row := store.last(self._db)) is None:
-            return Head(0, START, 0)
-        return Head(row.n, row.hash, orjson.loads(row.entry)["ts"])
+            self.head = Head(0, START, 0)
+        else:
+            self.head = Head(row.n, row.hash, orjson.loads(row.entry)["ts"])
 
 
 AUDIT: Final = web.AppKey("audit", AuditLog)

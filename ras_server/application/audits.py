@@ -16,7 +16,8 @@ from ..errors import Code, RasError
 from ..keys import DATABASE, PRINCIPAL, SERVER_ID
 from ..principal import Kind, allow
 from ..store import audit as store
-from ..store.audit import AuditRow, View
+from ..store.audit import AuditRow
+from ..store.audit_index import View, about
 from ..web import answer, body, long_lived, schema
 from .audit import AUDIT
 from .audit_check import Verdict, authentic, verify
@@ -43,16 +44,25 @@ def _views(request: web.Request) -> list[View] | None:
     Of a device he sees what was since it is his. A gateway sees what concerns the devices of its
     owner, the administrator all; `?device=` leaves one device.
     """
-    principal, database = request[PRINCIPAL], request.app[DATABASE]
+    principal, index = request[PRINCIPAL], request.app[AUDIT].index
     device = request.query.get("device")
     if principal.kind is Kind.ADMIN:
-        return None if device is None else [View("object", f"dev:{device}")]
-    views = store.views_of(database, principal.user_id)
+        return None if device is None else [View(about(f"dev:{device}"))]
+    views = index.views_of(principal.user_id)
     if device is not None:
-        return [view for view in views if view.value == f"dev:{device}"]
+        return [view for view in views if view.key == about(f"dev:{device}")]
     if principal.kind is Kind.GATEWAY:
-        return [view for view in views if view.value.startswith("dev:")]
+        return [view for view in views if view.key.startswith(about("dev:"))]
     return views
+
+
+def _page(
+    app: web.Application, views: list[View] | None, start: int, limit: int, *, newest_first: bool
+) -> list[AuditRow]:
+    """Return the entries of views, or of all, after a number or before it the newest first."""
+    if views is None:
+        return store.page(app[DATABASE], start, limit, newest_first=newest_first)
+    return app[AUDIT].index.page(views, start, limit, newest_first=newest_first)
 
 
 @allow(Kind.USER, Kind.GATEWAY, Kind.ADMIN)
@@ -60,9 +70,7 @@ async def show(request: web.Request) -> web.Response:
     """List entries with their hashes, from a number on, or down from a number."""
     newest_first = "before" in request.query
     start = _number(request, "before" if newest_first else "after")
-    rows = store.page(
-        request.app[DATABASE], _views(request), start, _LIMIT + 1, newest_first=newest_first
-    )
+    rows = _page(request.app, _views(request), start, _LIMIT + 1, newest_first=newest_first)
     items = [{"entry": orjson.loads(row.entry), "hash": row.hash.hex()} for row in rows[:_LIMIT]]
     return answer(
         request, {"items": items, "next": rows[_LIMIT - 1].n if len(rows) > _LIMIT else None}
@@ -139,7 +147,7 @@ async def export(request: web.Request) -> web.StreamResponse:
     await response.prepare(request)
     if name == "csv":
         await response.write(_row(_COLUMNS))
-    while rows := store.page(request.app[DATABASE], views, start, _LIMIT, newest_first=False):
+    while rows := _page(request.app, views, start, _LIMIT, newest_first=False):
         await response.write(b"".join(map(line, rows)))
         start = rows[-1].n
     await response.write_eof()

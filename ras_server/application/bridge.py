@@ -1,6 +1,5 @@
 """What a gateway asks while it is connected to a lock (Fig. 5; project profile, section 5.1)."""
 
-from dataclasses import replace
 from typing import Any, Final
 
 from aiohttp import web
@@ -152,7 +151,7 @@ def _decide(
     for do in sorted(asked["do"], key=lambda do: do["cmd"] not in OPENING):
         wish = Wish(command=do["cmd"], expires=do.get("expires"), relock=bool(do["relock_s"]))
         permits.append(allowed(app, lock, caller, wish, asked, operation=operation_id))
-        caller = replace(caller, standings=(permits[0].standing,))
+        caller = caller._replace(standings=(permits[0].standing,))
 
 
 def _settle(permits: list[Permit], code: Code, *, used: bool) -> None:

@@ -3,7 +3,7 @@
 from aiohttp import web
 
 from ..keys import DATABASE
-from ..store import audit, gateways as store
+from ..store import gateways as store
 from ..store.gateways import Gateway
 from .access import GATEWAYS, in_household
 from .agenda import current_key
@@ -11,7 +11,7 @@ from .lifecycle import raise_epoch, start_rekey
 from .locks import LOCKS, Lock
 from .managers import withdraw
 from .sightings import SIGHTINGS
-from .tickets import LONGEST_OF_ALL
+from .tickets import LONGEST_OF_ALL, tickets_since
 
 
 def gateway_removed(app: web.Application, gateway: Gateway) -> None:
@@ -32,5 +32,5 @@ def _has_something(app: web.Application, lock: Lock, gateway: Gateway) -> bool:
     since, key = app[LOCKS].now - LONGEST_OF_ALL, current_key(lock.record)
     if key is not None and in_household(app, lock, gateway):
         since = min(since, key.created)
-    taken = audit.last_ticket(app[DATABASE], lock.address, f"gw:{gateway.gateway_id}", since)
-    return taken is not None
+    actor = f"gw:{gateway.gateway_id}"
+    return any(entry["actor"] == actor for entry in tickets_since(app, lock, since))

@@ -30,7 +30,7 @@ TIME_FRAMES: Final = 6
 """Time frames per lock and hour; and at most one a minute."""
 MINUTE: Final = 60  # seconds
 HOUR: Final = 3600  # seconds
-_DOUBT: Final = 120
+CLOCK_DOUBT: Final = 120
 """Seconds below its highest time at which the server's clock is not believed."""
 
 
@@ -103,7 +103,7 @@ class Locks:
     def now(self) -> int:
         """Return the time in whole Unix seconds; raise 5004 if the own clock went back."""
         now = int(self._clock())
-        if now < self._mark - _DOUBT:
+        if now < self._mark - CLOCK_DOUBT:
             raise RasError(Code.NOT_READY, "The server's clock went back")
         if now > self._mark + MINUTE:
             self._mark = now
@@ -120,6 +120,10 @@ class Locks:
     def moment(self) -> float:
         """Return the time in Unix seconds."""
         return self._clock()
+
+    def __contains__(self, device_id: str) -> bool:
+        """Return whether a lock is in memory."""
+        return device_id in self._locks
 
     def get(self, device_id: str) -> Lock | None:
         """Return a known lock."""

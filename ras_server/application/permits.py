@@ -1,7 +1,7 @@
 """A wish is allowed or refused, for every path in the same way (project profile, section 6)."""
 
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from aiohttp import web
 import orjson
@@ -24,8 +24,7 @@ QUIET: Final = 60
 _MOST_REFUSALS: Final = 10_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Caller:
+class Caller(NamedTuple):
     """Who asks (a typed address), and how the person he asks for stands to the lock.
 
     `user_id` is empty for the guest of a link. `at_home` is a gateway of the household that asks

@@ -1,6 +1,8 @@
 """Tickets for gateways that work without the server (project profile, section 5.2)."""
 
+from collections.abc import Iterator
 from functools import lru_cache
+from itertools import islice
 from typing import Any, Final
 
 from aiohttp import web
@@ -18,16 +20,15 @@ from igrs_codec.bsld.ticket import (
 
 from .. import fields
 from ..errors import Code, RasError
-from ..keys import DATABASE
 from ..principal import Kind, allow
-from ..store import audit as audit_store
+from ..store.audit_index import View, about
 from ..store.gateways import Gateway
 from ..web import answer, body, schema
 from .access import in_household, live_lock, own_gateway, visible_lock
 from .audit import AUDIT
 from .decision import Standing, Terms, ticket_terms
 from .evidence import PERSON
-from .locks import LOCKS, Lock, Locks
+from .locks import CLOCK_DOUBT, LOCKS, Lock, Locks
 from .ownership import Phase
 from .permits import Caller, caller_of, house_of
 
@@ -38,6 +39,10 @@ LONGEST_OF_GUEST: Final = 900
 """The same for who is neither the owner nor a member of the household."""
 RIGHTS: Final = ("lock", "unlock", "open", "log", "hold", "owner")
 
+_END: Final = 2**53
+"""A number that no entry of the audit has."""
+_CHUNK: Final = 500  # entries
+_MOST_SHOWN: Final = 1000  # tickets
 _ISSUED: Final = frozenset({Phase.CURRENT, Phase.READY, Phase.SENT})
 _ISSUE: Final = schema(
     {
@@ -176,11 +181,25 @@ def advert_keys(locks: Locks, lock: Lock) -> dict[str, str]:
     }
 
 
-def live_tickets(app: web.Application, lock: Lock) -> list[dict[str, Any]]:
-    """Return what the audit tells of tickets that still live, newest first; no secrets."""
+def tickets_since(app: web.Application, lock: Lock, since: int) -> Iterator[dict[str, Any]]:
+    """Yield the entries of the audit of a lock's tickets since a time, the newest first."""
+    start, view = _END, View(about(lock.address))
+    while rows := app[AUDIT].index.page([view], start, _CHUNK, newest_first=True):
+        for row in rows:
+            entry = orjson.loads(row.entry)
+            if entry["action"] == "ticket.issue":
+                if entry["ts"] < since - CLOCK_DOUBT:
+                    return  # without a clock there is no ticket: before this one all are older
+                yield entry
+        start = rows[-1].n
+
+
+def live_tickets(app: web.Application, lock: Lock) -> Iterator[dict[str, Any]]:
+    """Yield the entries of the tickets of a lock that still live, the newest first."""
     now = app[LOCKS].now
-    rows = audit_store.tickets(app[DATABASE], lock.address, now - LONGEST_OF_ALL, now)
-    return [orjson.loads(row.entry) for row in rows]
+    for entry in tickets_since(app, lock, now - LONGEST_OF_ALL):
+        if entry["detail"]["expires"] > now:
+            yield entry
 
 
 def may_commit(app: web.Application, lock: Lock) -> bool:
@@ -206,7 +225,7 @@ async def show(request: web.Request) -> web.Response:
             "rights": entry["detail"]["rights"],
             "expires": entry["detail"]["expires"],
         }
-        for entry in live_tickets(request.app, lock)
+        for entry in islice(live_tickets(request.app, lock), _MOST_SHOWN)
         if standing.is_owner or entry["detail"]["uid"] == standing.uid
     ]
     return answer(request, {"items": items, "next": None})

@@ -15,12 +15,13 @@ import orjson
 from igrs_codec.bsld.frame import Event
 
 from ..errors import Code, RasError
-from ..keys import DATABASE, PRINCIPAL
+from ..keys import PRINCIPAL
 from ..principal import Kind, allow
-from ..store import audit as store
 from ..store.audit import AuditRow
+from ..store.audit_index import keys
 from ..store.records import LockRecord
 from ..web import answer
+from .audit import AUDIT
 
 _KEPT: Final = 30 * 86400
 """Seconds after an answer in which the record of it is expected."""
@@ -50,14 +51,14 @@ def operation_of(app: web.Application, device: str, record: LockRecord) -> str |
     It is the first one whose answer named this record as the newest, if person and event are the
     same; who asked the lock later was told of it too.
     """
-    database = app[DATABASE]
+    index = app[AUDIT].index
     number, since = record.number % 0x10000, record.stored - _KEPT
-    for row in store.answers_with(database, device, number, since):
+    for row in index.answers_with(device, number, since):
         told = orjson.loads(row.entry)["detail"]
         operation = told.get("operation")
         if operation is None or told.get("uid", record.uid) != record.uid:
             continue
-        command = _join(store.of_operation(database, operation))["command"]
+        command = _join(index.of_operation(operation))["command"]
         if EVENT_OF.get(command or "") == record.event:
             return str(operation)
     return None
@@ -65,7 +66,7 @@ def operation_of(app: web.Application, device: str, record: LockRecord) -> str |
 
 def asker_of(app: web.Application, operation: str) -> tuple[str | None, str | None]:
     """Return who asked for an operation (a typed address), and the gateway that did it."""
-    told = _join(store.of_operation(app[DATABASE], operation))
+    told = _join(app[AUDIT].index.of_operation(operation))
     decision, answered = told["decision"], told["answer"]
     return (
         None if decision is None else decision["actor"],
@@ -127,14 +128,12 @@ def _verdict(told: dict[str, Any]) -> Verdict:
 @allow(Kind.USER, Kind.ADMIN)
 async def show(request: web.Request) -> web.Response:
     """Show the witnesses of an operation to who asked for it, and to the owner of the lock."""
-    operation, database = request.match_info["operation_id"], request.app[DATABASE]
-    rows = store.of_operation(database, operation)
+    operation, index = request.match_info["operation_id"], request.app[AUDIT].index
+    rows = index.of_operation(operation)
     principal = request[PRINCIPAL]
     if principal.kind is not Kind.ADMIN:
-        views = store.views_of(database, principal.user_id)
-        seen = {view.value for view in views}
-        entries = [orjson.loads(row.entry) for row in rows]
-        if not any(seen & {entry["actor"], entry["object"]} for entry in entries):
+        seen = {view.key for view in index.views_of(principal.user_id)}
+        if not any(seen.intersection(keys(orjson.loads(row.entry))) for row in rows):
             rows = []
     if not rows:
         raise RasError(Code.UNKNOWN, "There is no such operation")

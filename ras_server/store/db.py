@@ -61,8 +61,6 @@ class Database:
         self._nested = 0
         self._appending = ""
         self._appended: list[Parameters] = []  # rows of that statement, not yet executed
-        self.rollbacks = 0
-        """How many transactions were taken back; with them went what had been appended."""
         self._written = self._committed = 0  # numbers of writes
         self._wanted = self._durable = 0  # the last one that must be on disk, that is on disk
         self._on_rollback: list[Callable[[], None]] = []
@@ -114,16 +112,16 @@ class Database:
         self._end()
         return row
 
-    def append(self, statement: str, row: Parameters) -> None:
-        """Insert a row, not flushed: with others of its kind, before anything else is executed.
+    def append(self, statement: str, *rows: Parameters) -> None:
+        """Insert rows, not flushed: with others of their kind, before anything else is executed.
 
-        A row that is refused breaks the database, as a commit that fails does.
+        One that is refused breaks the database, as a commit that fails does.
         """
         self._begin(durable=False)
         if statement != self._appending:
             self._write_appended()
             self._appending = statement
-        self._appended.append(row)
+        self._appended += rows
         self._end()
 
     def _write_appended(self) -> None:
@@ -148,7 +146,6 @@ class Database:
         except BaseException:
             self._appended.clear()
             self._connection.execute("ROLLBACK TO write")
-            self.rollbacks += 1
             for callback in self._on_rollback:
                 callback()
             raise
@@ -167,6 +164,11 @@ class Database:
     def on_rollback(self, callback: Callable[[], None]) -> None:
         """Call back when writes were taken back, for who keeps in memory what he wrote."""
         self._on_rollback.append(callback)
+
+    @property
+    def unsettled(self) -> bool:
+        """Tell whether something written is not yet as durable as its writer wanted it."""
+        return self._committed < self._written or self._durable < self._wanted
 
     async def settle(self, *, durable: bool = True) -> None:
         """Wait until everything written so far is as durable as its writer wanted it.
@@ -300,6 +302,7 @@ def _connect(path: Path | str) -> sqlite3.Connection:
         "foreign_keys=ON",
         "trusted_schema=OFF",
         "secure_delete=ON",
+        "recursive_triggers=ON",  # so that INSERT OR REPLACE deletes for the triggers, too
         "busy_timeout=2000",
     ):
         connection.execute(f"PRAGMA {pragma}")

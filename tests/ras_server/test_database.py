@@ -277,9 +277,11 @@ async def test_appended_rows_of_a_transaction(path: Path) -> None:
                 database.append("INSERT INTO chain VALUES (?)", (2,))
                 database.one("SELECT nothing")
 
+        taken_back: list[None] = []
+        database.on_rollback(lambda: taken_back.append(None))
         with pytest.raises(sqlite3.Error):
             fail()
-        assert database.rollbacks == 1
+        assert len(taken_back) == 1
         with database.write():
             database.append("INSERT INTO chain VALUES (?)", (3,))
 

@@ -1,15 +1,13 @@
--- The audit is found by what it is about, and takes nothing but the next entry.
+-- The audit is found by what it is about. The keys of an entry are written some time after it, many
+-- at once; what is missing of them after a crash is read from the entries again.
 
-CREATE INDEX audit_object ON audit (entry ->> 'object', n);
-CREATE INDEX audit_user ON audit (entry ->> 'actor', n) WHERE entry ->> 'actor' LIKE 'user:%';
-CREATE INDEX audit_operation ON audit (entry ->> '$.detail.operation', n)
-  WHERE entry ->> '$.detail.operation' IS NOT NULL;
-CREATE INDEX audit_answer ON audit (entry ->> 'object', entry ->> '$.detail.event', n)
-  WHERE entry ->> 'action' = 'lock.answer';
-CREATE INDEX audit_transfer ON audit (entry ->> 'object', n)
-  WHERE entry ->> 'action' = 'device.transfer';
+CREATE TABLE audit_key (
+  key TEXT NOT NULL,                -- see store/audit_index.py
+  n INTEGER NOT NULL,
+  PRIMARY KEY (key, n)
+) STRICT, WITHOUT ROWID;
 
--- Without it, INSERT OR REPLACE would change an entry: it fires no trigger of DELETE.
-CREATE TRIGGER audit_insert BEFORE INSERT ON audit
-WHEN new.n <> (SELECT coalesce(max(n), 0) FROM audit) + 1
-BEGIN SELECT raise(ABORT, 'the audit is append-only'); END;
+CREATE TABLE audit_keyed (
+  n INTEGER NOT NULL                -- up to this entry all keys are there
+) STRICT;
+INSERT INTO audit_keyed VALUES (0);

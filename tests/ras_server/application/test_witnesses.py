@@ -7,8 +7,6 @@ import pytest
 
 from ras_server.application.audit import AUDIT
 from ras_server.application.witnesses import joined
-from ras_server.keys import DATABASE
-from ras_server.store import audit as store
 from tests.ras_server.application.parts import Door, Gateway
 from tests.ras_server.application.test_operations import grant, online, operate, unlock
 from tests.ras_server.application.test_records import record, upload
@@ -50,7 +48,7 @@ class Said:
     @property
     def verdict(self) -> str:
         """Return the verdict."""
-        rows = store.of_operation(self.app[DATABASE], OPERATION)
+        rows = self.app[AUDIT].index.of_operation(OPERATION)
         return str(joined(OPERATION, rows)["verdict"])
 
 

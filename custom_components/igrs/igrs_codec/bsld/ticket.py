@@ -19,7 +19,7 @@ from .packet import (
     header,
     parse_header,
 )
-from .values import TicketFields
+from .values import TicketFields, ticket_value
 
 MIN_TTL: Final = 60  # seconds
 
@@ -85,7 +85,7 @@ class Mint:
 
         Raises FrameError for a field that does not fit.
         """
-        value = bytes(TicketFields(uid, tid, rights, ttl, epoch))
+        value = ticket_value(uid, tid, rights, ttl, epoch)
         frame = frame_bytes(Command.AUTHENTICATE, FrameType.REQUEST, value, time)
         packet = self._admin.seal(header(Kind.AUTH, self._gen, tag), frame)
         return MintedTicket(frame, packet, self._ticket_keys.of(frame), time + ttl_seconds(ttl))

@@ -25,6 +25,11 @@ def status_of(byte: int) -> Status:
         raise FrameError("unknown status") from None
 
 
+def ticket_value(uid: int, tid: int, rights: Right, ttl: int, epoch: int) -> bytes:
+    """Return the Value of TicketFields, without the object, or raise FrameError."""
+    return pack(_TICKET, uid, tid, rights, ttl, epoch)
+
+
 class TicketFields(NamedTuple):
     """Authenticate user account ID, request (Table 5; 9 bytes).
 
@@ -39,7 +44,7 @@ class TicketFields(NamedTuple):
 
     def __bytes__(self) -> bytes:
         """Return the Value."""
-        return pack(_TICKET, *self)
+        return ticket_value(*self)
 
     @classmethod
     def from_bytes(cls, value: bytes) -> Self:
