@@ -25,6 +25,7 @@ class Grant:
     """
 
     grant_id: str
+    device_id: str
     subject: Json
     rights: tuple[str, ...]
     start: int | None
@@ -49,6 +50,7 @@ class Grant:
         valid, uses, geofence = data["valid"], data["uses"], data["geofence"]
         return cls(
             grant_id=str(data["grant_id"]),
+            device_id=str(data["device_id"]),
             subject=dict(data["subject"]),
             rights=tuple(str(each) for each in data["rights"]),
             start=valid["from"],
@@ -153,7 +155,7 @@ class AuditCheck:
 
 
 async def async_grants(ras: GatewayClient, device_id: str) -> list[Grant]:
-    """Return the grants of a lock, the oldest first, or raise RasError."""
+    """Return the grants of a lock, or raise RasError."""
     found: list[Grant] = []
     query = {"limit": str(PAGE)}
     while True:

@@ -96,7 +96,7 @@ async def async_set_user(lock: IgrsCoordinator, call: ServiceCall) -> ServiceRes
         raise ActionError(Wrong.WHO)
     try:
         if ATTR_GRANT_ID in data:
-            before = await access_ras.async_grant(ras, data[ATTR_GRANT_ID])
+            before = await _async_grant(lock, call)
             body = _changed(before.terms, lock, data) | {ATTR_PERSON: person}
             grant = await access_ras.async_change(ras, before, body)
         else:
@@ -116,7 +116,8 @@ async def async_clear_user(lock: IgrsCoordinator, call: ServiceCall) -> ServiceR
     """Let somebody use a lock no more."""
     person, ras = owner_of(lock, call), gateway_of(lock).ras
     try:
-        await access_ras.async_revoke(ras, call.data[ATTR_GRANT_ID], person)
+        grant = await _async_grant(lock, call)
+        await access_ras.async_revoke(ras, grant.grant_id, person)
     except RasError as err:
         raise refused(err, Wrong.NO_SUCH_USER) from err
     return None
@@ -135,7 +136,7 @@ async def async_clear_credential(lock: IgrsCoordinator, call: ServiceCall) -> Se
 async def async_get_credential(lock: IgrsCoordinator, call: ServiceCall) -> ServiceResponse:
     """Return whether somebody is asked for a PIN."""
     try:
-        grant = await access_ras.async_grant(gateway_of(lock).ras, call.data[ATTR_GRANT_ID])
+        grant = await _async_grant(lock, call)
     except RasError as err:
         raise refused(err, Wrong.NO_SUCH_USER) from err
     return _status(grant)
@@ -146,11 +147,19 @@ async def _async_set_pin(
 ) -> ServiceResponse:
     person, ras = owner_of(lock, call), gateway_of(lock).ras
     try:
-        grant = await access_ras.async_grant(ras, call.data[ATTR_GRANT_ID])
+        grant = await _async_grant(lock, call)
         body = grant.terms | {"keep_pin": False, "pin": pin, ATTR_PERSON: person}
         return _status(await access_ras.async_change(ras, grant, body))
     except RasError as err:
         raise refused(err, Wrong.NO_SUCH_USER) from err
+
+
+async def _async_grant(lock: IgrsCoordinator, call: ServiceCall) -> Grant:
+    """Return the grant that a call names, or raise RasError; it has to be one of this lock."""
+    grant = await access_ras.async_grant(gateway_of(lock).ras, call.data[ATTR_GRANT_ID])
+    if grant.device_id != lock.device_id:
+        raise ActionError(Wrong.NO_SUCH_USER)
+    return grant
 
 
 async def _async_people(ras: GatewayClient) -> dict[str, str]:

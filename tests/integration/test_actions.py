@@ -1,5 +1,6 @@
 """The actions: people, PINs, codes, records, audit, and why something took long; with answers."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from types import MappingProxyType
@@ -11,13 +12,19 @@ from homeassistant.auth.models import User
 from homeassistant.config_entries import ConfigSubentry
 from homeassistant.const import ATTR_ENTITY_ID
 from homeassistant.core import Context, HomeAssistant
-from homeassistant.exceptions import HomeAssistantError, ServiceValidationError, Unauthorized
+from homeassistant.exceptions import (
+    HomeAssistantError,
+    ServiceValidationError,
+    Unauthorized,
+    UnknownUser,
+)
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.translation import async_get_translations
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 import pytest
 
+from custom_components.igrs import access_ras
 from custom_components.igrs.action_errors import Wrong, refused
 from custom_components.igrs.errors import LockError, Reason
 from custom_components.igrs.issues import Trouble
@@ -164,6 +171,19 @@ async def test_for_those_who_may_use_it(home: Home) -> None:
         await act(home, "get_lock_info", nobody)
 
 
+async def test_unknown_user(home: Home) -> None:
+    """Whom Home Assistant does not know may do nothing."""
+    with pytest.raises(UnknownUser):
+        await home.hass.services.async_call(
+            "igrs",
+            "get_lock_info",
+            {ATTR_ENTITY_ID: LOCK},
+            blocking=True,
+            context=Context(user_id="nobody"),
+            return_response=True,
+        )
+
+
 async def test_info(home: Home) -> None:
     """What a lock can do is told without asking it, also when it is out of reach."""
     home.radio.forget()
@@ -240,6 +260,36 @@ async def test_guest(manager: Home, anna: User) -> None:
     await act(manager, "clear_lock_user", anna, grant_id=given["grant_id"])
 
     assert (await act(manager, "get_lock_users", anna))["users"] == []
+
+
+async def test_grant_of_another_lock(
+    manager: Home, anna: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A grant is changed and ended at its own lock only."""
+    given = await act(manager, "set_lock_user", anna, user_name="Bea", valid_until=tomorrow())
+    grant = {"grant_id": given["grant_id"]}
+    monkeypatch.setattr(manager.coordinator, "device_id", "A1B2C3D4E5F7")
+
+    for action, fields in (
+        ("set_lock_user", {"notify": True}),
+        ("clear_lock_user", {}),
+        ("clear_lock_credential", {"credential_type": "pin"}),
+        ("get_lock_credential_status", {"credential_type": "pin"}),
+    ):
+        with pytest.raises(ServiceValidationError, match="no such grant"):
+            await act(manager, action, anna, **grant, **fields)
+
+
+async def test_many_guests(manager: Home, anna: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More people than the server lists at once are all told, each once."""
+    monkeypatch.setattr(access_ras, "PAGE", 2)
+    names = [f"Guest {number}" for number in range(5)]
+    for name in names:
+        await act(manager, "set_lock_user", anna, user_name=name, valid_until=tomorrow())
+
+    users = (await act(manager, "get_lock_users", anna))["users"]
+
+    assert sorted(user["user_name"] for user in users) == names
 
 
 async def test_schedule(manager: Home, anna: User) -> None:
@@ -528,6 +578,19 @@ async def test_explain_done(home: Home) -> None:
     assert (warm["operation"], warm["reason"]) == ("lock", None)
 
 
+@pytest.mark.parametrize("lock_options", [{"motor_seconds": 0.5}])
+async def test_explain_meanwhile(home: Home) -> None:
+    """What is under way is told as such, as far as it has come."""
+    unlocking = asyncio.ensure_future(home.call("unlock"))
+    await until(lambda: home.lock.state.bolt is Bolt.UNLOCKING)
+
+    told = (await act(home, "explain"))["last_operation"]
+
+    assert (told["result"], told["duration_ms"]) == ("under_way", None)
+    assert "moved" not in [each["stage"] for each in told["stages"]]
+    await unlocking
+
+
 async def test_explain_failed(home: Home) -> None:
     """A failure is told with its reason in the language of the home, and where it happened."""
     home.radio.faults.refuse_connections = 2
@@ -579,8 +642,9 @@ async def test_explain_through_the_server(home: Home) -> None:
     assert [each["stage"] for each in told["stages"]][:2] == ["decided", "carried"]
 
 
-async def test_audit(home: Home) -> None:
+async def test_audit(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     """The audit of a lock is exported in order, in parts, and without anything of logins."""
+    monkeypatch.setattr("ras_server.application.audits._LIMIT", 3)
     whole = await act(home, "export_audit")
     part = await act(home, "export_audit", limit=2)
     rest = await act(home, "export_audit", after=part["after"])
@@ -604,6 +668,10 @@ async def test_verify_audit(home: Home) -> None:
     checked = await act(home, "verify_audit")
 
     assert (checked["ok"], checked["agrees_with_witness"]) == (False, False)
+
+    home.gateway.memory.audit_head = None
+    checked = await act(home, "verify_audit")
+    assert (checked["ok"], checked["agrees_with_witness"]) == (True, None)
 
 
 def test_refusal_of_a_newer_server() -> None:
