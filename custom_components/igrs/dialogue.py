@@ -133,35 +133,39 @@ class Dialogue:
         return (await self._async_until(step, Versioned)).version
 
     async def async_log(self, first: int | None) -> list[Record]:
-        """Return the records from a number (u16) on, oldest first; None for all there are."""
+        """Return the records from a number (u16) on, oldest first; None for all there are.
+
+        A link that breaks in between ends them; what came before that is as true as the rest.
+        """
         if first is None:
             newest = self.counter
             if newest is None:
                 newest = (await self.async_status()).counter
             first = (newest - LOG_SIZE + 1) & MAX_U16
         records: list[Record] = []
-        while True:
-            batch = await self._async_some_of_log(first)
-            found = [record for record in batch if record.event is not LogEvent.NONE]
-            records += found
-            if len(found) < LOG_BATCH:
-                return records
-            first = (found[-1].number + 1) & MAX_U16
+        try:
+            while await self._async_more_of_log(first, records) == LOG_BATCH:
+                first = (records[-1].number + 1) & MAX_U16
+        except FailedError:
+            if not records:
+                raise
+        return records
 
-    async def _async_some_of_log(self, first: int) -> list[Record]:
-        """Return up to 16 records; the last may be "none"."""
+    async def _async_more_of_log(self, first: int, records: list[Record]) -> int:
+        """Take up to 16 records as they come, and return how many there were."""
         self._check_open()
-        records: list[Record] = []
+        before = len(records)
 
         def is_last(event: Recorded) -> bool:
             if event.command is not Command.LOG:
                 return False
-            records.append(event.record)
+            if event.record.event is not LogEvent.NONE:
+                records.append(event.record)
             return not event.more
 
         step = self.driver.query(Command.LOG, first, time.time())
         await self._async_until(step, Recorded, is_last)
-        return records
+        return len(records) - before
 
     async def async_exchange(self, exchange: Exchange) -> Json:
         """Carry packets for the RAS until it is done; raise FailedError or RasError."""

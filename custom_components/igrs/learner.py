@@ -22,7 +22,7 @@ from .storage import LockMemory
 
 RECORDS_DELAY: Final = 10  # seconds from a change seen from outside until its record is read
 FIRST_PAUSE: Final = 30  # seconds after a failure until the next try; it doubles up to the longest
-LONGEST_PAUSE: Final = 600
+LONGEST_PAUSE: Final = 300
 
 
 class Owner(Protocol):
@@ -97,9 +97,14 @@ class Learner:
     @callback
     def _read_records(self, _: datetime) -> None:
         self._stop_records = None
-        shown = self._tracker.shown
-        if shown is not None and shown.counter != self._memory.last_record:
+        if self._is_behind:
             self.async_soon()
+
+    @property
+    def _is_behind(self) -> bool:
+        """Whether the lock has records that were not read."""
+        shown = self._tracker.shown
+        return shown is not None and shown.counter != self._memory.last_record
 
     @callback
     def async_soon(self) -> None:
@@ -117,16 +122,20 @@ class Learner:
             self.async_soon()
 
     async def async_learn_all(self) -> None:
-        """Learn as often as it is asked for, and once more for records that the RAS misses."""
+        """Learn as often as it is asked for, and once more for records that the RAS misses.
+
+        Where a link broke while the log was read the rest of it is read as well.
+        """
         self.busy = True
         sought = False
         try:
             while True:
-                self._again = False
+                self._again, before = False, self._memory.last_record
                 await self.async_learn()
                 seeks = self._history.seeks and not sought
                 sought |= seeks
-                if not (self._again or seeks):
+                goes_on = self._is_behind and self._memory.last_record != before
+                if not (self._again or seeks or goes_on):
                     return
         except LockError:
             self._try_at = time.monotonic() + self._pause
@@ -145,7 +154,7 @@ class Learner:
                 self._owner.version_known()
             self._history.take(log)
             self._history.show(log, await self.async_tell())
-            self._owed, self._pause = False, FIRST_PAUSE
+            self._owed, self._pause = self._is_behind, FIRST_PAUSE
             self._owner.learnt()
 
     async def async_read(self, count: int) -> list[Access]:

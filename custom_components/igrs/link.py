@@ -21,6 +21,7 @@ from .timeline import Stage, note
 
 CONNECT_TIMEOUT: Final = 10  # seconds for one attempt
 CONNECT_ATTEMPTS: Final = 2  # nothing was written yet
+MORE_ATTEMPTS: Final = 1  # where several adapters hear it: one that fails twice is left
 CLOSE_TIMEOUT: Final = 5  # seconds
 
 # What bleak lets through; an EOFError is a lost D-Bus.
@@ -45,13 +46,15 @@ class Link:
     @classmethod
     async def open(cls, hass: HomeAssistant, address: str, name: str) -> Self:
         """Connect to the lock, or raise LockError."""
-        for attempt in range(CONNECT_ATTEMPTS):
+        several = len(_scanners(hass, address)) > 1
+        attempts = CONNECT_ATTEMPTS + several * MORE_ATTEMPTS
+        for attempt in range(1, attempts + 1):
             link = cls()
             try:
                 await link._connect(hass, address, name)
             except _BLUETOOTH_ERRORS as err:
                 LOGGER.debug("%s: no connection: %r", name, err)
-                if attempt + 1 == CONNECT_ATTEMPTS or is_full(hass, address):
+                if attempt == attempts or is_full(hass, address):
                     raise _unreachable(hass, address, err) from err
             else:
                 note(Stage.CONNECTED)
@@ -141,11 +144,14 @@ def is_full(hass: HomeAssistant, address: str) -> bool:
 
     One that does not tell counts as free.
     """
-    found = bluetooth.async_scanner_devices_by_address(hass, address, connectable=True)
-    allocations = [device.scanner.get_allocations() for device in found]
+    allocations = [found.scanner.get_allocations() for found in _scanners(hass, address)]
     return bool(allocations) and all(
         slots is not None and slots.slots and not slots.free for slots in allocations
     )
+
+
+def _scanners(hass: HomeAssistant, address: str) -> list[bluetooth.BluetoothScannerDevice]:
+    return bluetooth.async_scanner_devices_by_address(hass, address, connectable=True)
 
 
 def _unreachable(hass: HomeAssistant, address: str, err: Exception) -> LockError:

@@ -81,6 +81,7 @@ class HomeRadio:
         self.hass = hass
         self.device = device
         self.source = source
+        self.rssi = RSSI
         self.plugged = False
         self.traffic = Traffic()
         self.faults = Faults()
@@ -432,7 +433,15 @@ class BumbleScanner(BaseHaRemoteScanner):
     def hear(self, address: str, name: str | None, service_data: dict[str, bytes]) -> None:
         """Hand service data to Home Assistant, as if an advertisement had brought it."""
         self._async_on_advertisement(
-            address, RSSI, name, [], service_data, {}, None, {}, bluetooth.MONOTONIC_TIME()
+            address,
+            self.radio.rssi,
+            name,
+            [],
+            service_data,
+            {},
+            None,
+            {},
+            bluetooth.MONOTONIC_TIME(),
         )
 
     def get_allocations(self) -> Allocations:

@@ -180,3 +180,21 @@ async def test_new_firmware(home: Home, device_registry: dr.DeviceRegistry) -> N
     assert device is not None
     assert (device.hw_version, device.model_id) == ("3", "1234")
     assert device.sw_version == memory.version.firmware
+
+
+async def test_link_breaks_while_the_log_is_read(home: Home) -> None:
+    """What was read before the link broke is kept, and the rest is read at once."""
+    shown: list[int | None] = []
+    home.coordinator.history.async_on_access(lambda access: shown.append(access.record))
+    first = home.lock._role.counter + 1
+    for operation in (Operation.UNLOCK, Operation.LOCK) * 3:
+        home.lock.turn_knob(operation)
+    await until(lambda: home.coordinator.learner._is_behind)
+    home.radio.faults.cut_after = 13  # after three of six records
+
+    home.coordinator.learner.async_soon()
+
+    await until(lambda: shown == list(range(first, first + 6)))
+    assert home.radio.traffic.connections == 2
+    await until(lambda: not home.coordinator.memory.unsent)
+    assert await at_ras(home) == list(range(1, first + 6))
