@@ -46,9 +46,9 @@ ROOMS: Final = {
         ROOT / "ras_server",
         frozenset(
             {
-                *("aiohttp", "argon2", "cryptography", "igrs_codec", "jinja2", "orjson"),
-                *("probatio", "prometheus_client", "ras_server", "scramp", "segno"),
-                *("uvloop", "yarl", "zeroconf"),
+                *("aiohttp", "argon2", "cryptography", "igrs_codec", "jinja2", "multidict"),
+                *("orjson", "probatio", "prometheus_client", "ras_server", "scramp"),
+                *("segno", "uvloop", "yarl", "zeroconf"),
             }
         ),
     ),
