@@ -6,12 +6,13 @@ from typing import Any
 from habluetooth import BaseHaRemoteScanner, HaBluetoothConnector
 from homeassistant.components import bluetooth
 from homeassistant.exceptions import HomeAssistantError
+from homeassistant.util import dt as dt_util
 import pytest
 
 from custom_components.igrs.link import is_full
 from igrs_codec.bsld.advert import SERVICE_UUID
 from igrs_codec.bsld.frame import Bolt
-from tests.integration.home import ADDRESS, Home, until
+from tests.integration.home import ADDRESS, DEVICE_ID, Home, later, until
 from tests.integration.radio import RSSI, BumbleClient
 
 
@@ -202,3 +203,25 @@ async def test_log_after_an_outage(home: Home) -> None:
     await home.call("lock")
     await until(lambda: home.coordinator.memory.next_record == counter + 2)
     assert shown == [counter, counter + 1]
+
+
+async def test_everything_after_an_outage(home: Home) -> None:
+    """State, records and the answers of frames reach the RAS after an outage; the bound shows."""
+    until_when = home.state("sensor.front_door_offline_operation_until").state
+    assert dt_util.parse_datetime(until_when, raise_on_error=True) > dt_util.utcnow()
+    await home.switch.stop()
+    await home.until_state("off", "binary_sensor.home_connectivity")
+    for service in ("unlock", "lock", "unlock"):
+        await home.call(service)
+    home.lock.move_door(open=True)
+    await home.until_state("on", "binary_sensor.front_door_door")
+    counter = home.lock._role.counter
+
+    await home.switch.start()
+    later(home, 31)
+
+    await until(lambda: home.coordinator.memory.next_record == counter + 1, 10)
+    log = (await home.ras.person.get(f"/v1/devices/{DEVICE_ID}/log?limit=200")).data["items"]
+    assert [item["record"] for item in log] == list(range(1, counter + 1))
+    shown = (await home.ras.person.get(f"/v1/devices/{DEVICE_ID}")).data["shadow"]
+    assert (shown["bolt"], shown["door"]) == ("unlocked", "open")
