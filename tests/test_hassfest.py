@@ -10,6 +10,7 @@ from pathlib import Path
 import re
 from typing import Any, Final
 
+from homeassistant import components
 from homeassistant.helpers.selector import validate_selector
 from homeassistant.util.yaml import load_yaml_dict
 import pytest
@@ -47,8 +48,9 @@ def test_manifest() -> None:
     assert MANIFEST["issue_tracker"].startswith("https://")
     assert all(owner.startswith("@") for owner in MANIFEST["codeowners"])
     assert all(name == name.lower() and name.endswith(".") for name in MANIFEST["zeroconf"])
-    assert MANIFEST["dependencies"] == sorted(MANIFEST["dependencies"])
-    assert MANIFEST.get("after_dependencies", []) == sorted(MANIFEST.get("after_dependencies", []))
+    for key in "dependencies", "after_dependencies":
+        assert MANIFEST[key] == sorted(MANIFEST[key])
+        assert all((Path(components.__file__).parent / name).is_dir() for name in MANIFEST[key])
 
 
 def test_config_flow() -> None:
