@@ -10,12 +10,11 @@ import probatio
 
 from . import access_ras
 from .access_ras import Body, KeypadCode
-from .action_errors import ActionError, Wrong, refused
+from .action_errors import ActionError, Wrong
 from .action_targets import gateway_of, owner_of, person_of
 from .action_times import iso, unix
 from .coordinator import IgrsCoordinator
 from .igrs_codec.bsld.frame import Capability
-from .ras_errors import RasError
 
 ATTR_CODE_ID: Final = "code_id"
 ATTR_GRANT_ID: Final = "grant_id"
@@ -60,10 +59,7 @@ async def async_create(lock: IgrsCoordinator, call: ServiceCall) -> ServiceRespo
         body["person"] = owner_of(lock, call)
     else:
         body |= _person(lock, call)
-    try:
-        code = await access_ras.async_issue_code(gateway_of(lock).ras, lock.device_id, body)
-    except RasError as err:
-        raise refused(err, Wrong.NO_SUCH_USER) from err
+    code = await access_ras.async_issue_code(gateway_of(lock).ras, lock.device_id, body)
     return {
         ATTR_CODE_ID: code.code_id,
         "code": code.digits,
@@ -75,21 +71,15 @@ async def async_create(lock: IgrsCoordinator, call: ServiceCall) -> ServiceRespo
 
 async def async_get_all(lock: IgrsCoordinator, _: ServiceCall) -> ServiceResponse:
     """Return the codes of a lock: what they stand for, not what they are."""
-    try:
-        codes = await access_ras.async_codes(gateway_of(lock).ras, lock.device_id)
-    except RasError as err:
-        raise refused(err, Wrong.NO_SUCH_CODE) from err
+    codes = await access_ras.async_codes(gateway_of(lock).ras, lock.device_id)
     return {"codes": [_shown(code) for code in codes]}
 
 
 async def async_cancel(lock: IgrsCoordinator, call: ServiceCall) -> ServiceResponse:
     """Cancel a code; the lock is told when it is in reach."""
-    try:
-        await access_ras.async_cancel_code(
-            gateway_of(lock).ras, lock.device_id, call.data[ATTR_CODE_ID], _person(lock, call)
-        )
-    except RasError as err:
-        raise refused(err, Wrong.NO_SUCH_CODE) from err
+    await access_ras.async_cancel_code(
+        gateway_of(lock).ras, lock.device_id, call.data[ATTR_CODE_ID], _person(lock, call)
+    )
     return None
 
 

@@ -4,19 +4,17 @@ from typing import Any, Final
 
 from homeassistant.components import bluetooth
 from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse
-from homeassistant.helpers.translation import async_get_translations
 import probatio
 
 from .action_times import iso
 from .actions_codes import Kind
 from .actions_users import CREDENTIAL_TYPES, PIN_LENGTHS, RIGHTS
-from .const import DOMAIN
 from .coordinator import IgrsCoordinator
-from .errors import LockError
 from .igrs_codec.bsld.admin import ROWS
 from .igrs_codec.bsld.codes import ONCE_WINDOW
 from .igrs_codec.bsld.frame import Capability
 from .timeline import Stage, Timeline
+from .voice import async_said
 
 ATTR_COUNT: Final = "count"
 MOST_RECORDS: Final = 256  # that a lock keeps at least
@@ -85,7 +83,6 @@ async def _async_told(hass: HomeAssistant, timeline: Timeline) -> dict[str, Any]
         last = at
     if timeline.ended is not None and error is not None:  # in what came next
         stages.append({"stage": "failed", "ms": round((timeline.ended - last) * 1000)})
-    carried = any(stage is Stage.CARRIED for stage, _ in timeline.stages)
     passed = {stage for stage, _ in timeline.stages}
     return {
         "operation": timeline.operation.name.lower(),
@@ -95,11 +92,13 @@ async def _async_told(hass: HomeAssistant, timeline: Timeline) -> dict[str, Any]
         "method": timeline.asker.how,
         "result": _result(timeline),
         "reason": None if error is None else error.reason.value,
-        "reason_text": None if error is None else await _async_text(hass, error),
+        "reason_text": None
+        if error is None
+        else await async_said(hass, error, hass.config.language),
         "duration_ms": None
         if timeline.ended is None
         else round((timeline.ended - timeline.began) * 1000),
-        "path": "server" if carried else "bluetooth",
+        "path": "server" if Stage.CARRIED in passed else "bluetooth",
         "new_connection": Stage.CONNECTED in passed,
         "stages": stages,
         "slowest": max(stages, key=lambda each: each["ms"], default={"stage": None})["stage"],
@@ -110,13 +109,6 @@ def _result(timeline: Timeline) -> str:
     if timeline.ended is None:
         return "under_way"
     return "done" if timeline.error is None else "failed"
-
-
-async def _async_text(hass: HomeAssistant, error: LockError) -> str:
-    """Return what went wrong, in the language of the home."""
-    texts = await async_get_translations(hass, hass.config.language, "exceptions", {DOMAIN})
-    text = texts.get(f"component.{DOMAIN}.exceptions.{error.translation_key}.message", "")
-    return text.format(**(error.translation_placeholders or {}))
 
 
 def _heard_by(hass: HomeAssistant, address: str) -> list[dict[str, Any]]:

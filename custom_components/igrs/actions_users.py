@@ -13,13 +13,12 @@ import probatio
 
 from . import access_ras
 from .access_ras import Body, Grant, KeypadCode
-from .action_errors import ActionError, Wrong, refused
+from .action_errors import ActionError, Wrong
 from .action_targets import gateway_of, owner_of
 from .action_times import iso, unix
 from .coordinator import IgrsCoordinator
 from .igrs_codec.bsld.admin import ROWS
 from .ras import GatewayClient
-from .ras_errors import RasError
 
 ATTR_ACCOUNT: Final = "account"
 ATTR_CREDENTIAL_DATA: Final = "credential_data"
@@ -74,12 +73,9 @@ CREDENTIAL: Final = {**_TYPE, **_GRANT}
 async def async_get_users(lock: IgrsCoordinator, _: ServiceCall) -> ServiceResponse:
     """Return who may use a lock."""
     ras = gateway_of(lock).ras
-    try:
-        grants = await access_ras.async_grants(ras, lock.device_id)
-        codes = await access_ras.async_codes(ras, lock.device_id)
-        people = await _async_people(ras)
-    except RasError as err:
-        raise refused(err, Wrong.NO_SUCH_USER) from err
+    grants = await access_ras.async_grants(ras, lock.device_id)
+    codes = await access_ras.async_codes(ras, lock.device_id)
+    people = await _async_people(ras)
     live = [grant for grant in grants if grant.revoked is None]
     return {
         "owner": next(iter(people.values()), None),  # the RAS names him first
@@ -94,18 +90,15 @@ async def async_set_user(lock: IgrsCoordinator, call: ServiceCall) -> ServiceRes
     ras, data = gateway_of(lock).ras, call.data
     if sum(who in data for who in _WHO) != 1:
         raise ActionError(Wrong.WHO)
-    try:
-        if ATTR_GRANT_ID in data:
-            before = await _async_grant(lock, call)
-            body = _changed(before.terms, lock, data) | {ATTR_PERSON: person}
-            grant = await access_ras.async_change(ras, before, body)
-        else:
-            body = _changed(_new_terms(data), lock, data) | {ATTR_PERSON: person}
-            body |= {"subject": _subject(data)}
-            grant = await access_ras.async_give(ras, lock.device_id, body)
-        people = await _async_people(ras)
-    except RasError as err:
-        raise refused(err, Wrong.NO_SUCH_USER) from err
+    if ATTR_GRANT_ID in data:
+        before = await _async_grant(lock, call)
+        body = _changed(before.terms, lock, data) | {ATTR_PERSON: person}
+        grant = await access_ras.async_change(ras, before, body)
+    else:
+        body = _changed(_new_terms(data), lock, data) | {ATTR_PERSON: person}
+        body |= {"subject": _subject(data)}
+        grant = await access_ras.async_give(ras, lock.device_id, body)
+    people = await _async_people(ras)
     shown = _shown(grant, people, [])
     if grant.token is not None:
         shown["link"] = str(ras.base_url.joinpath("g", grant.token))
@@ -115,11 +108,8 @@ async def async_set_user(lock: IgrsCoordinator, call: ServiceCall) -> ServiceRes
 async def async_clear_user(lock: IgrsCoordinator, call: ServiceCall) -> ServiceResponse:
     """Let somebody use a lock no more."""
     person, ras = owner_of(lock, call), gateway_of(lock).ras
-    try:
-        grant = await _async_grant(lock, call)
-        await access_ras.async_revoke(ras, grant.grant_id, person)
-    except RasError as err:
-        raise refused(err, Wrong.NO_SUCH_USER) from err
+    grant = await _async_grant(lock, call)
+    await access_ras.async_revoke(ras, grant.grant_id, person)
     return None
 
 
@@ -135,10 +125,7 @@ async def async_clear_credential(lock: IgrsCoordinator, call: ServiceCall) -> Se
 
 async def async_get_credential(lock: IgrsCoordinator, call: ServiceCall) -> ServiceResponse:
     """Return whether somebody is asked for a PIN."""
-    try:
-        grant = await _async_grant(lock, call)
-    except RasError as err:
-        raise refused(err, Wrong.NO_SUCH_USER) from err
+    grant = await _async_grant(lock, call)
     return _status(grant)
 
 
@@ -146,12 +133,9 @@ async def _async_set_pin(
     lock: IgrsCoordinator, call: ServiceCall, pin: str | None
 ) -> ServiceResponse:
     person, ras = owner_of(lock, call), gateway_of(lock).ras
-    try:
-        grant = await _async_grant(lock, call)
-        body = grant.terms | {"keep_pin": False, "pin": pin, ATTR_PERSON: person}
-        return _status(await access_ras.async_change(ras, grant, body))
-    except RasError as err:
-        raise refused(err, Wrong.NO_SUCH_USER) from err
+    grant = await _async_grant(lock, call)
+    body = grant.terms | {"keep_pin": False, "pin": pin, ATTR_PERSON: person}
+    return _status(await access_ras.async_change(ras, grant, body))
 
 
 async def _async_grant(lock: IgrsCoordinator, call: ServiceCall) -> Grant:

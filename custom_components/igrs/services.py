@@ -14,20 +14,26 @@ from homeassistant.core import (
 from homeassistant.helpers import config_validation as cv
 
 from . import actions_audit, actions_codes, actions_lock, actions_users
+from .action_errors import Wrong, refused
 from .action_targets import async_targets
 from .const import DOMAIN
 from .coordinator import IgrsCoordinator
+from .ras_errors import RasError
 
 type Act = Callable[[IgrsCoordinator, ServiceCall], Awaitable[ServiceResponse]]
 
 
 class Action(NamedTuple):
-    """What an action does to one lock, what it takes, and who may call it."""
+    """What an action does to one lock, what it takes, and who may call it.
+
+    act raises HomeAssistantError or RasError; unknown is what the RAS does not find then.
+    """
 
     act: Act
     fields: Mapping[Any, Any] = {}
     answers: SupportsResponse = SupportsResponse.ONLY
     admin: bool = True
+    unknown: Wrong = Wrong.NO_SUCH_USER
 
 
 ACTIONS: Final = {
@@ -53,7 +59,10 @@ ACTIONS: Final = {
     "create_temporary_code": Action(actions_codes.async_create, actions_codes.CREATE),
     "get_temporary_codes": Action(actions_codes.async_get_all),
     "cancel_temporary_code": Action(
-        actions_codes.async_cancel, actions_codes.CANCEL, SupportsResponse.NONE
+        actions_codes.async_cancel,
+        actions_codes.CANCEL,
+        SupportsResponse.NONE,
+        unknown=Wrong.NO_SUCH_CODE,
     ),
     "get_records": Action(actions_lock.async_get_records, actions_lock.RECORDS, admin=False),
     "explain": Action(actions_lock.async_explain, admin=False),
@@ -78,5 +87,8 @@ def async_setup_services(hass: HomeAssistant) -> None:
 async def _async_call(hass: HomeAssistant, action: Action, call: ServiceCall) -> ServiceResponse:
     """Do it for each lock, and return the answers by entity, as actions of entities do."""
     locks = await async_targets(hass, call, admin=action.admin)
-    answers = {entity_id: await action.act(lock, call) for entity_id, lock in locks.items()}
+    try:
+        answers = {entity_id: await action.act(lock, call) for entity_id, lock in locks.items()}
+    except RasError as err:
+        raise refused(err, action.unknown) from err
     return dict(answers) if call.return_response else None
