@@ -21,6 +21,7 @@ from pytest_homeassistant_custom_component.common import (
 )
 from pytest_homeassistant_custom_component.test_util.aiohttp import AiohttpClientMocker
 
+from custom_components.igrs.access import Access
 from custom_components.igrs.errors import LockError
 from igrs_codec.bsld.frame import Bolt, Operation
 from tests.integration.home import LOCK, Home, later, until
@@ -257,14 +258,34 @@ async def test_alarm(home: Home, told: Told) -> None:
     await until(lambda: bool(told))
     assert [call.data["message"] for call in told] == ["tampered at Front door"]
 
-    for refusals in (1, 2, 3):
+    for _ in range(3):
         assert len(told) == 1
-        home.gateway._message(denied())
-        await until(lambda n=refusals: running(home, "alarm") == n or len(told) > 1)  # type: ignore[misc] # a default binds
-        for _ in range(20):
-            await asyncio.sleep(0)  # runs that wait go on in their own tasks
+        await refuse(home)
     await until(lambda: len(told) == 2)
     assert told[1].data["message"] == "denied at Front door"
+
+
+async def test_alarm_not_in_a_row(home: Home, told: Told) -> None:
+    """Refusals with something else in between are no alarm."""
+    await automate(home, "alarm", access=ACCESS, refusals=2, actions=tell(message="{{ what }}"))
+
+    await refuse(home)
+    home.coordinator.history.async_happened(Access(what="unlocked"))
+    await until(lambda: running(home, "alarm") == 0)
+    await refuse(home)
+    assert told == []
+
+    await refuse(home)
+    await until(lambda: bool(told))
+
+
+async def refuse(home: Home) -> None:
+    """Let the server tell of a refusal, and the automation hear of it."""
+    before = home.state(ACCESS).state
+    home.gateway._message(denied())
+    await until(lambda: home.state(ACCESS).state != before)
+    for _ in range(20):
+        await asyncio.sleep(0)  # runs that wait go on in their own tasks
 
 
 def running(home: Home, name: str) -> int:
