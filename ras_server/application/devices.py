@@ -13,6 +13,7 @@ from ..keys import DATABASE, PRINCIPAL, SETTINGS
 from ..paging import Position, listing, page
 from ..principal import Kind, allow
 from ..store import devices as store
+from ..store.devices import StoredKey
 from ..web import answer, body, schema
 from .access import live_lock, own_lock
 from .agenda import current_key
@@ -33,7 +34,7 @@ _CHANGE: Final = schema(
 
 def device_json(app: web.Application, lock: Lock, *, owner: bool) -> dict[str, Any]:
     """Return a device as the interface shows it; the gateways only to its owner."""
-    device = lock.device
+    device, key = lock.device, current_key(lock.record)
     shadow = orjson.loads(device.shadow)
     return {
         "device_id": lock.id,
@@ -41,7 +42,7 @@ def device_json(app: web.Application, lock: Lock, *, owner: bool) -> dict[str, A
         "name": device.name,
         "state": device.state,
         "owner": device.owner,
-        "gen": max((key.gen for key in lock.record.keys if key.phase == "current"), default=0),
+        "gen": 0 if key is None else key.gen,
         "model": shadow.get("model"),
         "fw": shadow.get("fw"),
         "shadow": shadow,
@@ -51,14 +52,14 @@ def device_json(app: web.Application, lock: Lock, *, owner: bool) -> dict[str, A
             if owner
         ],
         "lost": device.lost,
-        "rotations_missed": _rotations_missed(app, lock),
+        "rotations_missed": _rotations_missed(app, key),
         "rev": device.rev,
     }
 
 
-def _rotations_missed(app: web.Application, lock: Lock) -> int:
+def _rotations_missed(app: web.Application, key: StoredKey | None) -> int:
     """Return how many scheduled re-keys became due since the lock took its present key."""
-    period, key = app[SETTINGS].rekey_days * 86400, current_key(lock.record)
+    period = app[SETTINGS].rekey_days * 86400
     return 0 if not period or key is None else int(app[LOCKS].moment - key.created) // period
 
 
