@@ -45,14 +45,17 @@ class Size:
     objects: int
     files: int
     tasks: int
+    kinds: Counter[str]
 
     @classmethod
     def now(cls) -> Size:
         """Return what it is now."""
         gc.collect()
+        kinds = Counter(type(each).__qualname__ for each in gc.get_objects())
         return cls(
             resident=int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE,
-            objects=len(gc.get_objects()),
+            objects=kinds.total(),
+            kinds=kinds,
             files=len(os.listdir("/proc/self/fd")),  # noqa: PTH208 - names are enough
             tasks=len(asyncio.all_tasks()),
         )
@@ -94,8 +97,16 @@ class Report:
                 ("objects", f"{self.early.objects} -> {self.late.objects}"),
                 ("open files", f"{self.early.files} -> {self.late.files}"),
                 ("tasks", f"{self.early.tasks} -> {self.late.tasks}"),
+                ("grew most", ", ".join(self._growth())),
             ]
         return "\n".join(f"{name:<36}{value}" for name, value in (*rows, *enumerate(self.wrong)))
+
+    def _growth(self) -> list[str]:
+        """Return the kinds of objects of which there are more than early on."""
+        if self.early is None or self.late is None:
+            return []
+        grown = self.late.kinds - self.early.kinds
+        return [f"{kind} +{count}" for kind, count in grown.most_common(6)]
 
 
 class Soak:
@@ -135,6 +146,9 @@ class Soak:
         for radio in house.radios:
             radio.faults.loss = 0
         await asyncio.gather(*people)
+        for door in house.doors:  # a door leaf alone makes no connection: see coordinator
+            away = door.lock.state.bolt is Bolt.UNLOCKED
+            door.lock.turn_knob(Operation.LOCK if away else Operation.UNLOCK)
         await self._settle()
         watching.cancel()
         stop_listening()
