@@ -10,6 +10,7 @@ from typing import Any, Final, override
 from homeassistant.components.blueprint.importer import fetch_blueprint_from_github_url
 from homeassistant.components.calendar import DOMAIN as CALENDAR, CalendarEntity, CalendarEvent
 from homeassistant.components.calendar.const import DATA_COMPONENT
+from homeassistant.components.trace.const import DATA_TRACE
 from homeassistant.const import WEEKDAYS
 from homeassistant.core import HomeAssistant, ServiceCall
 from homeassistant.setup import async_setup_component
@@ -434,4 +435,5 @@ async def test_guest_code(
     assert issued["start"] <= start.timestamp() < issued["end"]
     assert issued["name"] == "Bea"
     assert len(code) == 10
+    assert not home.hass.data[DATA_TRACE]["automation.1"].runs  # a trace would keep the code
     await home.hass.data[DATA_COMPONENT].async_remove_entity("calendar.guests")
