@@ -4,10 +4,11 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
-from aiohttp import web
+from aiohttp import ClientSession, TCPConnector, web
 from aiohttp.test_utils import TestServer
 import pytest
 
+from ras_server.concurrency import ANONYMOUS, CONCURRENCY, NAMED
 from ras_server.errors import Code, RasError
 from ras_server.idempotency import ONCE, once
 from ras_server.keys import DATABASE
@@ -350,6 +351,47 @@ async def test_rate(client: Client, clock: MovableClock) -> None:
     assert refused.code == 5003
     assert refused.headers["Retry-After"] == str(refused.data["retry_after"])
     assert (await client.get("/v1/info")).code == 0
+
+
+@pytest.mark.parametrize(
+    ("logs_in", "most"),
+    [pytest.param(True, NAMED, id="person"), pytest.param(False, ANONYMOUS, id="address")],
+)
+async def test_at_the_same_time(
+    client: Client,
+    counter: Counter,
+    app: web.Application,
+    clock: MovableClock,
+    *,
+    logs_in: bool,
+    most: int,
+) -> None:
+    """A caller waits for so many answers at most; nobody else does, and nothing of it is kept."""
+    await client.enter(ANNA)
+    async with ClientSession(connector=TCPConnector(limit=0)) as session:
+        client.session = session
+        caller, other = client, client.another()
+        if not logs_in:
+            caller, other = other, caller
+        counter.go_on.clear()
+        waiting = []
+        for number in range(most):
+            clock.move(1)  # not too fast
+            counter.running.clear()
+            waiting.append(asyncio.create_task(caller.post("/v1/test/every_time")))
+            await counter.running.wait()
+            assert counter.runs == number + 1
+
+        refused = await caller.get("/v1/info")
+        served = await other.get("/v1/info")
+        counter.go_on.set()
+        answers = await asyncio.gather(*waiting)
+        after = await caller.get("/v1/info")
+
+    assert (refused.http, refused.code, refused.headers["Retry-After"]) == (429, 5003, "1")
+    assert (served.code, after.code) == (0, 0)
+    assert {answer.http for answer in answers} == {201}
+    assert len(app[CONCURRENCY]) == 0
 
 
 async def test_not_ready(client: Client, app: web.Application) -> None:
