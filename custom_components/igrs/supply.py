@@ -5,12 +5,12 @@ Project profile, API 5.
 
 import asyncio
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 
 from homeassistant.core import callback
 
 from .answers import Tickets
 from .carrier import TICKET_RIGHTS, TICKET_TTL, Carrier
+from .const import LOGGER
 from .ras import GatewayClient
 from .ras_errors import RasRefusedError
 from .storage import Memory
@@ -75,12 +75,17 @@ class Supply:
         """Hand over what the lock answered, once; return whether there is more for it."""
         async with self._reporting:
             told, more = tuple(self._memory.answers), False
-            if told:
-                with suppress(RasRefusedError):  # then it has no use for them
-                    more = await self._ras.report_pending(self._device_id, told)
-                self._memory.answers = self._memory.answers[len(told) :]
-                self._file.save()
-        return more
+            if not told:
+                return False
+            try:
+                more = await self._ras.report_pending(self._device_id, told)
+            except RasRefusedError as err:
+                if err.retry_after is not None:
+                    raise
+                LOGGER.debug("The RAS has no use for answers of %s: %s", self._device_id, err)
+            self._memory.answers = self._memory.answers[len(told) :]
+            self._file.save()
+            return more
 
     async def async_set_relock(self, seconds: int) -> None:
         """Have the lock lock itself after so many seconds; it confirms later. Raise RasError."""

@@ -5,6 +5,7 @@ from dataclasses import replace
 from homeassistant.exceptions import HomeAssistantError
 import pytest
 
+from custom_components.igrs.ras_errors import RasRefusedError
 from igrs_codec.bsld.frame import Bolt
 from tests.integration.home import DEVICE_ID, Home, until
 
@@ -118,3 +119,22 @@ async def test_answer_while_the_ras_is_away(home: Home) -> None:
     await home.call("lock")
     frames = [packet for packet in home.radio.traffic.writes if packet[0] == 0x41]
     assert len(frames) == len(set(frames))
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "kept"),
+    [pytest.param(5.0, True, id="later"), pytest.param(None, False, id="never")],
+)
+async def test_answer_that_the_ras_refuses(
+    home: Home, monkeypatch: pytest.MonkeyPatch, *, retry_after: float | None, kept: bool
+) -> None:
+    """Answers that the RAS does not want are dropped, unless it wants them later."""
+
+    async def refuse(*_: object) -> bool:
+        raise RasRefusedError(2001, retry_after=retry_after)
+
+    monkeypatch.setattr(home.gateway.ras, "report_pending", refuse)
+    home.coordinator.delivered((bytes(20),))
+
+    await until(lambda: not home.coordinator._work._tasks)
+    assert bool(home.coordinator.memory.answers) is kept
