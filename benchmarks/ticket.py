@@ -4,9 +4,9 @@ Both are real HTTP servers in processes of their own; the ticket is issued for a
 with token, decision, custody, ticket, and its entry of the audit in the write-ahead log before the
 answer. The load comes from `wrk` if it is installed, else from a small client. Given are the best
 rates of the interleaved rounds, and the CPU time of the server per request, which no load client
-can distort.
+can distort. With --flush the entry is on the disk before the answer.
 
-    python -m benchmarks.ticket [--rounds 5] [--seconds 3] [--connections 32] [--uvloop]
+    python -m benchmarks.ticket [--rounds 5] [--seconds 3] [--connections 32] [--uvloop] [--flush]
 """
 
 import argparse
@@ -75,14 +75,16 @@ async def _bare(_: web.Request) -> web.Response:
     return web.json_response({"status": 0, "code": 0, "msg": "ok"})
 
 
-def _serve(kind: str, folder: str, ready: Connection, *, fast: bool) -> None:
+def _serve(kind: str, folder: str, ready: Connection, *, fast: bool, flush: bool) -> None:
     """Run a server in this process until it is ended, on uvloop if it shall be fast."""
     if kind == "bare":
         app = web.Application()
         app.router.add_post("/bare", _bare)
     else:
         codes = f"file:{folder}/codes.jsonl"
-        app = create_app(Settings(folder=Path(folder), delivery=codes, limits=False))
+        app = create_app(
+            Settings(folder=Path(folder), delivery=codes, limits=False, flush_audit=flush)
+        )
 
     async def main() -> None:
         runner = web.AppRunner(app, access_log=None)
@@ -96,12 +98,17 @@ def _serve(kind: str, folder: str, ready: Connection, *, fast: bool) -> None:
 
 
 @contextmanager
-def running(kind: str, folder: Path, *, fast: bool = False) -> Iterator[tuple[int, int]]:
+def running(
+    kind: str, folder: Path, *, fast: bool = False, flush: bool = False
+) -> Iterator[tuple[int, int]]:
     """Run a server; yield its process id and its port."""
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
     process = context.Process(
-        target=_serve, args=(kind, str(folder), there), kwargs={"fast": fast}, daemon=True
+        target=_serve,
+        args=(kind, str(folder), there),
+        kwargs={"fast": fast, "flush": flush},
+        daemon=True,
     )
     process.start()
     try:
@@ -241,12 +248,16 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=3)
     parser.add_argument("--connections", type=int, default=32)
     parser.add_argument("--uvloop", action="store_true", help="the server, not the bare handler")
+    parser.add_argument("--flush", action="store_true", help="bring the audit to the disk first")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         settings = Settings(folder=folder)
         settings.master_key.write_text(secrets.token_hex(KEY_SIZE), encoding="ascii")
-        with running("ras", folder, fast=asked.uvloop) as ras, running("bare", folder) as bare:
+        with (
+            running("ras", folder, fast=asked.uvloop, flush=asked.flush) as ras,
+            running("bare", folder) as bare,
+        ):
             ticket, device = asyncio.run(prepare(folder, ras[1]))
             plain = http("/bare", "none", {"mid": mid()})
             targets = (

@@ -38,7 +38,7 @@ def create_app(
     async def open_database(app: web.Application) -> AsyncIterator[None]:
         with Database(settings.database) as database:
             app[DATABASE] = database
-            app[AUDIT] = AuditLog(database, clock, settings.node)
+            app[AUDIT] = AuditLog(database, clock, settings.node, durable=settings.flush_audit)
             app[SERVER_ID] = server.identity(database, new_id(app, "ras"))
             yield
 

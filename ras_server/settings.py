@@ -53,8 +53,8 @@ class Settings:
     commas. `smtp_security` is `starttls`, `tls` or, on this machine, `none`. `cert` and `key`
     are PEM files; without them the server listens on loopback addresses only. `console` are the
     pages for people. After `rekey_days` a lock is given a new key (0: never). `limits` is switched
-    off by a benchmark. `metrics` opens
-    /metrics to this machine or, with `metrics_token`, to who shows that.
+    off by a benchmark. With `flush_audit` no answer leaves before its entry of the audit is on the
+    disk. `metrics` opens /metrics to this machine or, with `metrics_token`, to who shows that.
     """
 
     folder: Path
@@ -79,6 +79,7 @@ class Settings:
     console: bool = True
     rekey_days: int = 90
     limits: bool = True
+    flush_audit: bool = False
     metrics: bool = False
     metrics_token: str = field(default="", repr=False)
 

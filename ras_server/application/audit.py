@@ -74,11 +74,14 @@ def chained(previous: bytes, entry: bytes) -> bytes:
 class AuditLog:
     """The chain of this node."""
 
-    def __init__(self, db: Database, clock: Callable[[], float], node: str) -> None:
-        """Continue the chain of a database."""
+    def __init__(
+        self, db: Database, clock: Callable[[], float], node: str, *, durable: bool = False
+    ) -> None:
+        """Continue the chain of a database; `durable` entries are flushed before an answer."""
         self._db = db
         self._clock = clock
         self._node = node
+        self._durable = durable
         self.head = Head(0, START, 0)
         """The newest entry that was not taken back."""
         self._read_head()
@@ -114,7 +117,7 @@ class AuditLog:
         }
         entry = canonical(fields)
         hashed = chained(head.hash, entry)
-        store.add(self._db, n, entry.decode(), hashed)
+        store.add(self._db, n, entry.decode(), hashed, durable=self._durable)
         self.head = Head(n, hashed, ts)
         self.index.add(n, fields)
         for listen in self.listeners:

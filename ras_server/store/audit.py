@@ -22,12 +22,13 @@ def last(db: Database) -> AuditRow | None:
     return None if row is None else AuditRow(*row)
 
 
-def add(db: Database, n: int, entry: str, hash_: bytes) -> None:
+def add(db: Database, n: int, entry: str, hash_: bytes, *, durable: bool) -> None:
     """Append an entry to the one before it.
 
-    It is in the write-ahead log with the commit of this loop tick; it is not flushed.
+    It is in the write-ahead log with the commit of this loop tick, and on the disk before what is
+    answered if it is to be `durable`.
     """
-    db.append("INSERT INTO audit VALUES (?, ?, ?)", (n, entry, hash_))
+    db.append("INSERT INTO audit VALUES (?, ?, ?)", (n, entry, hash_), durable=durable)
 
 
 def get(db: Database, n: int) -> AuditRow | None:

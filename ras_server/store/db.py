@@ -112,12 +112,12 @@ class Database:
         self._end()
         return row
 
-    def append(self, statement: str, *rows: Parameters) -> None:
-        """Insert rows, not flushed: with others of their kind, before anything else is executed.
+    def append(self, statement: str, *rows: Parameters, durable: bool = False) -> None:
+        """Insert rows: with others of their kind, before anything else is executed.
 
         One that is refused breaks the database, as a commit that fails does.
         """
-        self._begin(durable=False)
+        self._begin(durable=durable)
         if statement != self._appending:
             self._write_appended()
             self._appending = statement

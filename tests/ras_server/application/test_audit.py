@@ -1,6 +1,7 @@
 """The audit: the hash chain, its canonical form, and the check that names what is wrong."""
 
 from dataclasses import replace
+import os
 from pathlib import Path
 import sqlite3
 from typing import Any
@@ -115,6 +116,22 @@ async def test_rolled_back(database: Database, log: AuditLog) -> None:
     assert log.head == before  # what a gateway is told now it will want to find again
     assert log.append("y", "ras:n1", "ras:n1") == 3
     assert await finding(database) is None
+
+
+@pytest.mark.parametrize("durable", [False, True])
+async def test_flushed_before_the_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, durable: bool
+) -> None:
+    """An operator can have each entry on the disk before anything is answered."""
+    flushed: list[int] = []
+    with Database(tmp_path / "ras.db") as database:
+        log = AuditLog(database, Clock(), "n1", durable=durable)
+        await database.flush()
+        monkeypatch.setattr(os, "fdatasync", flushed.append)
+        log.append("x", "ras:n1", "ras:n1")
+        await database.settle()
+
+    assert len(flushed) == durable
 
 
 def about_ras(log: AuditLog) -> list[int]:
