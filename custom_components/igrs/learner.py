@@ -130,12 +130,11 @@ class Learner:
         sought = False
         try:
             while True:
-                self._again, before = False, self._memory.last_record
+                self._again = False
                 await self.async_learn()
                 seeks = self._history.seeks and not sought
                 sought |= seeks
-                goes_on = self._is_behind and self._memory.last_record != before
-                if not (self._again or seeks or goes_on):
+                if not (self._again or seeks or self._owed):
                     return
         except LockError:
             self._try_at = time.monotonic() + self._pause
@@ -148,13 +147,14 @@ class Learner:
         """Read the state, what the lock can do and its log, in one session; or raise LockError."""
         self._learnt_at = time.time()
         async with self._learning:  # what one reads the next need not
-            known = self._memory.version
+            known, before = self._memory.version, self._memory.last_record
             log = await self._carrier.async_learn(self._history.first(online=self._owner.online))
             if self._memory.version != known:
                 self._owner.version_known()
             self._history.take(log)
             self._history.show(log, await self.async_tell())
-            self._owed, self._pause = self._is_behind, FIRST_PAUSE
+            self._owed = self._is_behind and self._memory.last_record != before
+            self._pause = FIRST_PAUSE
             self._owner.learnt()
 
     async def async_read(self, count: int) -> list[Access]:

@@ -198,3 +198,18 @@ async def test_link_breaks_while_the_log_is_read(home: Home) -> None:
     assert home.radio.traffic.connections == 2
     await until(lambda: not home.coordinator.memory.unsent)
     assert await at_ras(home) == list(range(1, first + 6))
+
+
+async def test_records_that_are_lost(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lock that has not got the records it counted is not asked for them over and over."""
+    monkeypatch.setattr("igrs_codec.bsld.lock_log.Log.since", lambda *_: [])
+    home.lock.turn_knob(Operation.UNLOCK)
+    await until(lambda: home.coordinator.learner._is_behind)
+    await home.coordinator.learner.async_learn_all()
+    await home.settle()
+
+    home.coordinator.learner.async_catch_up()
+
+    await asyncio.sleep(0.1)
+    await until(lambda: not home.coordinator.learner.busy)
+    assert home.radio.traffic.connections == 0
