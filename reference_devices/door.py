@@ -106,6 +106,10 @@ async def _power(door: Door, _: str) -> None:
     door.peripheral.power_cycle()
 
 
+async def _cut(door: Door, steps: str) -> None:
+    door.peripheral.cut_after = _number(steps, 255)
+
+
 async def _replay(door: Door, _: str) -> Json:
     if door.eavesdropper is None:
         raise DoorError("nobody listens on a real air; replay is for bsld home")
@@ -134,6 +138,11 @@ ACTIONS: Final[Mapping[str, Action]] = {
     "tamper": Action(help="try to force the lock", do=_tamper),
     "jam": Action(help="let the next movement jam", do=_jam),
     "power": Action(help="take the battery out and put it in again", do=_power),
+    "cut": Action(
+        help="break the link after so many steps: subscribing, a write, a notification",
+        argument="STEPS",
+        do=_cut,
+    ),
     "replay": Action(help="send the last connection's packets again, as an attacker", do=_replay),
 }
 

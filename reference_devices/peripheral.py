@@ -116,6 +116,8 @@ class Peripheral:
         self.lock = lock
         self.accepted = 0
         """How many connections there were."""
+        self.cut_after = 0
+        """After so many steps (subscribing, a write, a notification) a link breaks; 0: none."""
         self._clock = clock
         self._device = device
         self._own_address_type = own_address_type
@@ -243,11 +245,11 @@ class Peripheral:
 
     def _on_subscription(self, connection: Connection, notify: bool, _indicate: bool) -> None:  # noqa: FBT001 (Bumble's form)
         if (link := self._link(connection)) is not None:
-            self.lock.subscribe(link, notify)
+            self._take(link, lambda: self.lock.subscribe(link, notify))
 
     def _on_write(self, connection: Connection, data: bytes) -> None:
         if (link := self._link(connection)) is not None:
-            self.lock.write(link, data)
+            self._take(link, lambda: self.lock.write(link, data))
 
     def _on_read_info(self, connection: Connection) -> bytes:
         link = self._link(connection)
@@ -257,8 +259,10 @@ class Peripheral:
         return next((link for link, at in self._connections.items() if at is connection), None)
 
     def _notify(self, link: int, packet: bytes) -> None:
+        if (connection := self._connections.get(link)) is None:
+            return  # it broke while the lock had more to say
         # Not by the GATT server: it would start a task, and the order would be left to luck.
-        self._connections[link].send_l2cap_pdu(
+        connection.send_l2cap_pdu(
             att.ATT_CID,
             bytes(
                 att.ATT_Handle_Value_Notification(
@@ -267,8 +271,26 @@ class Peripheral:
             ),
         )
 
+        if self._is_last():
+            self._close(link)
+            self._forget(link)
+
+    def _take(self, link: int, take: Callable[[], None]) -> None:
+        """Let the lock take something; if it is the last step before a break, nothing answers."""
+        broken = self._connections.pop(link) if self._is_last() else None
+        take()
+        if broken is not None:
+            self.lock.disconnect(link)
+            self._hang_up(broken)
+
+    def _is_last(self) -> bool:
+        """Count a step, and return whether the link breaks with it."""
+        self.cut_after = max(0, (before := self.cut_after) - 1)
+        return before == 1
+
     def _close(self, link: int) -> None:
-        self._hang_up(self._connections[link])
+        if (connection := self._connections.get(link)) is not None:
+            self._hang_up(connection)
 
     def _forget(self, link: int) -> None:
         del self._connections[link]

@@ -1,11 +1,12 @@
 """A lock on the air, seen from a real GATT client."""
 
 import asyncio
+from contextlib import suppress
 import errno
 import time
 
 from bumble import att, hci
-from bumble.core import UUID
+from bumble.core import UUID, BaseBumbleError
 from bumble.device import Device
 from bumble.hci import HCI_LE_Extended_Advertising_Report_Event
 import pytest
@@ -264,3 +265,37 @@ async def test_refused_advert(
         await refused.wait()
         async with asyncio.timeout(3):
             await _hear(central, count=1, active=False)
+
+
+@pytest.mark.parametrize(
+    ("steps", "log", "received"),
+    [
+        pytest.param(1, ["subscribed"], [], id="subscribing"),
+        pytest.param(2, ["subscribed"], [b"hello"], id="greeting"),
+        pytest.param(3, ["subscribed", "write"], [b"hello"], id="write"),
+        pytest.param(4, ["subscribed", "write"], [b"hello", b"echo"], id="answer"),
+    ],
+)
+async def test_link_breaks(
+    central: Device,
+    lock: EchoLock,
+    peripheral: Peripheral,
+    *,
+    steps: int,
+    log: list[str],
+    received: list[bytes],
+) -> None:
+    """A link can be made to break after a step: the lock has taken what came, and no more."""
+    client = await Client.connect(central)
+    lock.log.clear()
+    peripheral.cut_after = steps
+
+    with suppress(BaseBumbleError):
+        await client.subscribe()
+        await client.write(b"echo")
+    async with asyncio.timeout(5):
+        await client.lost.wait()
+
+    assert [what for what, *_ in lock.log if what != "down"] == log
+    assert [client.received.get_nowait() for _ in range(client.received.qsize())] == received
+    assert not lock.links
