@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 import time
@@ -36,6 +37,7 @@ BLUEPRINTS: Final = Path(__file__).resolve().parent.parent / "blueprints/automat
 
 LINGER_TIMEOUT: Final = 30  # seconds until a connection that nobody uses is ended
 STATE_TIMEOUT: Final = 10  # seconds until a state that was not asked for is seen
+CUTS: Final = 8  # steps from subscribing to the answer of an operation, and of the log after it
 HTTP_UNAUTHORIZED: Final = 401
 
 DEVICE_UNKNOWN: Final = 2001
@@ -182,6 +184,19 @@ async def knob(check: Check) -> None:
     must(after["connections"] == before["connections"], "there was a connection")
 
 
+async def links_break(check: Check) -> None:
+    """Links break after each step; the state stays true, and the door works."""
+    home, door = check.home, check.doors[1]
+    for steps in range(1, CUTS + 1):
+        await home.act(door, "cut", str(steps))
+        with suppress(HassRefusedError):
+            await home.hass.act(f"lock.{'lock' if steps % 2 else 'unlock'}", door.entity_id)
+        bolt = (await home.act(door, "cut", "0"))["bolt"]
+        await home.hass.until_state(door.entity_id, {bolt}, STATE_TIMEOUT)
+    await operate(check, door, "lock", "locked")
+    await operate(check, door, "unlock", "unlocked")
+
+
 async def until_alone(home: Home, door: Door) -> dict[str, Any]:
     """Return what is to be seen at the door when nobody is connected any more."""
     async with asyncio.timeout(LINGER_TIMEOUT):
@@ -313,6 +328,7 @@ def title(step: object) -> str:
 CHECKS: Final[tuple[Callable[[Check], Awaitable[None]], ...]] = (
     *(log_in, register, proxy, window_closed, misspelt, wrong_key, add, knob, unlock_all),
     *(
+        links_break,
         lock_all,
         spoken,
         actions,
