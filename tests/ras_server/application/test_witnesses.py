@@ -139,6 +139,16 @@ async def test_who_sees_it(said: Said, owner: Client, client: Client) -> None:
     assert (hidden.http, hidden.code) == (404, 4005)
 
 
+async def test_asked_by_a_gateway(said: Said, client: Client) -> None:
+    """Who asked by his own gateway at somebody else's lock sees the witnesses, too."""
+    guest = await client.another().enter("guest@example.org")
+    gateway = await guest.gateway()
+    said.say("access.unlock", f"gw:{gateway.gateway_id}")
+    shown = await guest.get(f"/v1/operations/{OPERATION}/witnesses")
+
+    assert shown.code == 0
+
+
 async def test_real_operation(
     owner: Client, home: Gateway, door: Door, clock: MovableClock
 ) -> None:
