@@ -21,7 +21,7 @@ from bleak.exc import BleakError
 from bleak_retry_connector import Allocations
 from bumble import att, core, hci
 from bumble.device import Advertisement, Connection, Device, Peer
-from bumble.gatt_client import CharacteristicProxy
+from bumble.gatt_client import CharacteristicProxy, Client as GattClient
 from habluetooth import BaseHaRemoteScanner, HaBluetoothConnector
 from habluetooth.models import BluetoothScanningMode
 from homeassistant.components import bluetooth
@@ -172,6 +172,16 @@ class HomeRadio:
         return last and self.faults.lose_last
 
 
+class _GattClient(GattClient):
+    """Bumble's, which takes it amiss when an answer comes just as its request is cancelled."""
+
+    @override
+    def on_gatt_pdu(self, att_pdu: att.ATT_PDU) -> None:
+        waiting = self.pending_response
+        if att_pdu.op_code not in att.ATT_RESPONSES or waiting is None or not waiting.done():
+            super().on_gatt_pdu(att_pdu)
+
+
 class BumbleClient(BaseBleakClient):
     """bleak's backend for a Bumble central."""
 
@@ -210,6 +220,7 @@ class BumbleClient(BaseBleakClient):
             self._connection = await self._reach()
         self.radio.clients.add(self)
         self._connection.on(Connection.EVENT_DISCONNECTION, self._on_disconnection)
+        self._connection.gatt_client = _GattClient(self._connection)
         self._peer = Peer(self._connection)
         self.radio.passes(self, "connect")
         self._check_connected()
