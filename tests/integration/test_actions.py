@@ -26,6 +26,7 @@ import pytest
 
 from custom_components.igrs import access_ras
 from custom_components.igrs.action_errors import Wrong, refused
+from custom_components.igrs.diagnostics import async_get_config_entry_diagnostics
 from custom_components.igrs.errors import LockError, Reason
 from custom_components.igrs.issues import Trouble
 from custom_components.igrs.ras_errors import RasRefusedError
@@ -680,6 +681,31 @@ def test_refusal_of_a_newer_server() -> None:
 
     assert isinstance(err, LockError)
     assert err.reason is Reason.RAS_REFUSES
+
+
+async def test_secrets(manager: Home, anna: User, caplog: pytest.LogCaptureFixture) -> None:
+    """Codes, PINs and links are in the answers alone: not in logs, states, storage, diagnostics."""
+    caplog.set_level("DEBUG")
+    code = (await act(manager, "create_temporary_code", kind="hour"))["code"]
+    given = await act(manager, "set_lock_user", anna, user_name="Bea", valid_until=tomorrow())
+    pin = {"credential_type": "pin", "grant_id": given["grant_id"], "credential_data": "90817263"}
+    await act(manager, "set_lock_credential", anna, **pin)
+
+    ours = [
+        record.getMessage()
+        for record in caplog.records
+        if record.name.startswith(("custom_components", "ras_server", "aiohttp", "bleak"))
+    ]
+    told = [
+        "\n".join(ours),
+        str(manager.hass.states.async_all()),
+        str(manager.gateway.memory._as_json()),
+        str(await async_get_config_entry_diagnostics(manager.hass, manager.entry)),
+        str(await act(manager, "export_audit")),
+        str(await act(manager, "explain")),
+    ]
+    for secret in (code, pin["credential_data"], given["link"].rpartition("/")[2]):
+        assert not any(secret in place for place in told)
 
 
 async def test_stolen_login(manager: Home, anna: User) -> None:
