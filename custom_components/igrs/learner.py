@@ -112,7 +112,7 @@ class Learner:
         if self.busy:
             self._again = True
         else:
-            self._owed = True
+            self._owed = self.busy = True
             self._owner.work(self.async_learn_all(), "learning")
 
     @callback
@@ -126,7 +126,6 @@ class Learner:
 
         Where a link broke while the log was read the rest of it is read as well.
         """
-        self.busy = True
         sought = False
         try:
             while True:
