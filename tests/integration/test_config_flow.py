@@ -549,7 +549,7 @@ async def test_reconfigure_to_another_server(
 
 
 async def test_new_certificate(hass: HomeAssistant, tmp_path: Path) -> None:
-    """A server with a new certificate of its own is accepted again by a person."""
+    """A server with a new certificate of its own is not spoken to until a person accepts it."""
     port, old, new = unused_port(), Certificate(tmp_path), Certificate(tmp_path)
     async with running_ras(tmp_path, port=port, tls=old.context) as ras:
         result = await log_in(hass, await submit(hass, await begin(hass, ras.url)), ras)
@@ -557,6 +557,9 @@ async def test_new_certificate(hass: HomeAssistant, tmp_path: Path) -> None:
         await hass.config_entries.async_unload(entry.entry_id)
 
     async with running_ras(tmp_path, port=port, tls=new.context) as ras:
+        assert not await hass.config_entries.async_setup(entry.entry_id)
+        assert entry.error_reason_translation_key == "certificate_changed"
+
         result = await submit(
             hass, await revisit(hass, entry, SOURCE_RECONFIGURE), {CONF_URL: ras.url}
         )
