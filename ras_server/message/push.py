@@ -1,9 +1,8 @@
 """Message push from the RAS to its clients (clause 7.7, Table 2; contents: project profile, 9)."""
 
-import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 from aiohttp import web
@@ -28,17 +27,17 @@ type MessageHandler = Callable[[dict[str, Any], Principal], Awaitable[None]]
 
 @dataclass(eq=False, slots=True, kw_only=True)
 class Connection:
-    """A live socket of a receiver; its writer is woken when there is something to send."""
+    """A live socket of a receiver; `wake` tells it that there is something to send, or to end."""
 
     principal: Principal
     acked: int
-    wake: asyncio.Event = field(default_factory=asyncio.Event)
+    wake: Callable[[], None] = lambda: None
     close_code: int | None = None
 
     def close(self, code: int) -> None:
-        """Ask the writer to close the socket with a code."""
+        """Ask for the end of the connection, with a code."""
         self.close_code = code
-        self.wake.set()
+        self.wake()
 
 
 class Push:
@@ -158,7 +157,7 @@ class Push:
 
     def _wake(self, address: str) -> None:
         for connection in self._connections.get(address, ()):
-            connection.wake.set()
+            connection.wake()
 
 
 def _receiver(dst: str, via: str | None) -> str:

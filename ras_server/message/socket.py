@@ -1,13 +1,15 @@
 """The push socket: WebSocket, subprotocol `rump.v1`, the server speaks first (profile, 9.1).
 
-One task reads, one writes. The writer takes what is stored for the receiver, in order, and so
-cannot overtake, lose or pile up anything: a slow client slows only its own writer.
+The task of the request reads; another sends, as long as there is something to send. It takes what
+is stored for the receiver, in order, and so cannot overtake, lose or pile up anything: a slow
+client slows only itself. A connection that waits is one task and one timer: thousands of them wait.
 """
 
 import asyncio
+import logging
 from typing import Any, Final
 
-from aiohttp import WSMsgType, web
+from aiohttp import WSCloseCode, WSMsgType, web
 import orjson
 import probatio
 
@@ -36,6 +38,8 @@ OTHER_SCHEMA: Final = 4406
 NO_START: Final = 4408
 TOO_LARGE: Final = 4413
 TOO_FAST: Final = 4429
+
+_LOGGER = logging.getLogger(__name__)
 
 _START: Final = schema(
     {
@@ -98,22 +102,9 @@ async def _hold(request: web.Request, socket: web.WebSocketResponse) -> None:
             await _say(socket, {"op": "reset", "seq": last})
         else:
             await _say(socket, {"op": "ready", "seq": last, "missed": last - connection.acked})
-        await _run(app, socket, connection)
+        await _Line(app, socket, connection).run()
     finally:
         app[PUSH].disconnect(connection)
-
-
-async def _run(app: web.Application, socket: web.WebSocketResponse, connection: Connection) -> None:
-    reader = asyncio.create_task(_read(app, socket, connection))
-    writer = asyncio.create_task(_write(app, socket, connection))
-    try:
-        done, _ = await asyncio.wait((reader, writer), return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        reader.cancel()
-        writer.cancel()
-        await asyncio.gather(reader, writer, return_exceptions=True)
-    for task in done:
-        task.result()
 
 
 async def _start(
@@ -145,53 +136,107 @@ def _resumable(app: web.Application, address: str, after: int | None, last: int)
     return after if after >= kept_after else None
 
 
-async def _read(
-    app: web.Application, socket: web.WebSocketResponse, connection: Connection
-) -> None:
-    """Take what the client says, until it is silent for two heartbeats or goes."""
-    key = ("push", connection.principal.address)
-    while True:
+class _Line:
+    """A connection after its handshake."""
+
+    def __init__(
+        self, app: web.Application, socket: web.WebSocketResponse, connection: Connection
+    ) -> None:
+        self._app = app
+        self._socket = socket
+        self._connection = connection
+        self._rate_key = ("push", connection.principal.address)
+        self._deadline: asyncio.Timeout | None = None
+        self._sender: asyncio.Task[None] | None = None
+        self._sent = connection.acked
+        self._more = False
+
+    async def run(self) -> None:
+        """Read and send until one of both ends; raise CloseError if it is this one."""
+        self._connection.wake = self._wake
+        self._wake()
         try:
-            async with asyncio.timeout(2 * HEARTBEAT):
-                heard = await _hear(socket)
-        except TimeoutError, RasError:
-            return
-        if app[SETTINGS].limits and app[rate.LIMITER].wait(key, _RATE, app[CLOCK]()):
+            await self._read()
+        finally:
+            self._connection.wake = lambda: None
+            if (sender := self._sender) is not None:
+                sender.cancel()
+                await asyncio.wait((sender,))
+        if (code := self._connection.close_code) is not None:
+            await self._app[DATABASE].settle(durable=False)
+            raise CloseError(code)
+
+    def _wake(self) -> None:
+        """Send what there is; do not wait for the client any longer if this is the end."""
+        self._more = True
+        if self._connection.close_code is not None:
+            if self._deadline is not None and not self._deadline.expired():
+                self._deadline.reschedule(asyncio.get_running_loop().time())
+        elif self._sender is None:
+            self._sender = asyncio.create_task(self._send())
+
+    async def _read(self) -> None:
+        """Take what the client says, until it is silent for two heartbeats, or one of both ends."""
+        silent = False
+        while self._connection.close_code is None:
+            try:
+                async with asyncio.timeout(HEARTBEAT) as self._deadline:
+                    heard = await _hear(self._socket)
+            except TimeoutError:
+                if silent:
+                    return
+                silent = True
+                if self._connection.close_code is None:
+                    await _say(self._socket, {"op": "ping", "t": now(self._app)})
+                continue
+            except RasError:
+                return
+            finally:
+                self._deadline = None
+            silent = False
+            await self._take(heard)
+
+    async def _take(self, heard: dict[str, Any]) -> None:
+        app = self._app
+        if app[SETTINGS].limits and app[rate.LIMITER].wait(self._rate_key, _RATE, app[CLOCK]()):
             raise CloseError(TOO_FAST)
         match heard:
             case {"op": "msg", "msg": message}:
-                await routing.take(app, connection.principal, message)
+                await routing.take(app, self._connection.principal, message)
             case {"op": "ack", "seq": int(seq)}:
-                connection.acked = max(connection.acked, seq)
-                connection.wake.set()
+                self._connection.acked = max(self._connection.acked, seq)
+                self._wake()
             case {"op": "ping"}:
-                await _say(socket, {"op": "pong", "t": heard.get("t")})
+                await _say(self._socket, {"op": "pong", "t": heard.get("t")})
             case _:  # a pong, or something newer than this server
                 pass
 
-
-async def _write(
-    app: web.Application, socket: web.WebSocketResponse, connection: Connection
-) -> None:
-    """Send what is stored for the receiver, in order, and a ping when there is nothing."""
-    address, sent = connection.principal.address, connection.acked
-    while True:
-        await app[DATABASE].settle(durable=False)
-        connection.wake.clear()
-        if connection.close_code is not None:
-            raise CloseError(connection.close_code)
-        room = connection.acked + WINDOW - sent
-        batch = messages.after(app[DATABASE], address, sent, max(0, min(room, _BATCH)))
-        for seq, envelope in batch:
-            await socket.send_frame(b'{"op":"msg","msg":' + envelope + b"}", WSMsgType.TEXT)
-            sent = seq
-        if batch:
-            continue
+    async def _send(self) -> None:
+        """Send what is stored for the receiver, in order, as far as the window goes."""
         try:
-            async with asyncio.timeout(HEARTBEAT):
-                await connection.wake.wait()
-        except TimeoutError:
-            await _say(socket, {"op": "ping", "t": now(app)})
+            while self._more:
+                self._more = False
+                await self._app[DATABASE].settle(durable=False)
+                while await self._send_batch():
+                    pass
+        except ConnectionError:  # the reader hears it, too
+            pass
+        except Exception:
+            _LOGGER.exception("A push connection failed")
+            self._connection.close(WSCloseCode.INTERNAL_ERROR)
+        finally:
+            self._sender = None
+
+    async def _send_batch(self) -> bool:
+        """Send some messages; return whether there were any."""
+        connection = self._connection
+        room = max(0, min(connection.acked + WINDOW - self._sent, _BATCH))
+        address = connection.principal.address
+        batch = messages.after(self._app[DATABASE], address, self._sent, room)
+        for seq, envelope in batch:
+            await self._socket.send_frame(b'{"op":"msg","msg":' + envelope + b"}", WSMsgType.TEXT)
+            self._sent = seq
+        return bool(batch)
 
 
 async def _hear(socket: web.WebSocketResponse) -> dict[str, Any]:

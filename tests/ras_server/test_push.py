@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from aiohttp import WSServerHandshakeError, web
+from aiohttp import WSCloseCode, WSServerHandshakeError, web
 import pytest
 
 from ras_server.errors import Code, RasError
@@ -276,6 +276,32 @@ async def test_silent_client(gateway: Client, monkeypatch: pytest.MonkeyPatch) -
         await socket.closed()
 
     assert ping["op"] == "ping"
+
+
+async def test_talkative_client(gateway: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client that answers the heartbeats stays, however long."""
+    monkeypatch.setattr(socket_module, "HEARTBEAT", 0.02)
+
+    async with started(gateway) as (socket, _):
+        for _ in range(5):
+            ping = await socket.hear()
+            assert ping["op"] == "ping"
+            await socket.say(op="pong", t=ping["t"])
+        assert not socket.socket.closed
+
+
+async def test_sending_fails(
+    app: web.Application, gateway: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A connection whose messages cannot be read is closed, and tells the client to come again."""
+    async with started(gateway) as (socket, _):
+
+        def fail(*_: object) -> None:
+            raise OSError
+
+        monkeypatch.setattr(socket_module.messages, "after", fail)
+        say(app, gateway, 1)
+        assert await socket.closed() == WSCloseCode.INTERNAL_ERROR
 
 
 async def test_leaving(app: web.Application, gateway: Client) -> None:
