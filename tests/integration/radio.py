@@ -5,8 +5,8 @@ Replaced: the radio, and the backend of bleak between the wrapper and the host.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 import random
 from typing import Any, ClassVar, override
@@ -257,7 +257,8 @@ class BumbleClient(BaseBleakClient):
 
     async def _discover(self) -> None:
         assert self._peer is not None
-        await self._peer.discover_all()
+        with _lost():
+            await self._peer.discover_all()
         self.services = BleakGATTServiceCollection()
         if self.radio.faults.hide_services:
             self.radio.faults.hide_services -= 1
@@ -325,7 +326,8 @@ class BumbleClient(BaseBleakClient):
         self._check_connected()
         self.radio.traffic.steps.append("read")
         try:
-            value = bytearray(await _proxy(characteristic).read_value())
+            with _lost():
+                value = bytearray(await _proxy(characteristic).read_value())
         except (core.BaseBumbleError, att.ATT_Error) as err:
             raise BleakError("reading failed") from err
         self.radio.passes(self, "read INFO")
@@ -390,7 +392,8 @@ class BumbleClient(BaseBleakClient):
         self._check_connected()
         self._subscribers[characteristic.handle] = notified
         try:
-            await _proxy(characteristic).subscribe(notified)
+            with _lost():
+                await _proxy(characteristic).subscribe(notified)
         except (core.BaseBumbleError, att.ATT_Error) as err:
             raise BleakError("subscribing failed") from err
 
@@ -398,7 +401,8 @@ class BumbleClient(BaseBleakClient):
     async def stop_notify(self, characteristic: BleakGATTCharacteristic) -> None:
         subscriber = self._subscribers.pop(characteristic.handle)
         try:
-            await _proxy(characteristic).unsubscribe(subscriber)
+            with _lost():
+                await _proxy(characteristic).unsubscribe(subscriber)
         except (core.BaseBumbleError, att.ATT_Error) as err:
             raise BleakError("unsubscribing failed") from err
 
@@ -410,6 +414,18 @@ async def _give_up(device: Device, attempt: asyncio.Task[Connection]) -> None:
         await asyncio.wait([attempt], timeout=0.1)
     if attempt.exception() is None:
         await hang_up(attempt.result())
+
+
+@contextmanager
+def _lost() -> Generator[None]:
+    """Let the end of a connection be an error: Bumble cancels what waits for an answer."""
+    try:
+        yield
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        raise BleakError("the connection is lost") from None
 
 
 def _kind(packet: bytes) -> str:
