@@ -68,6 +68,11 @@ def recorded(operation: Operation, asker: Asker) -> Generator[Timeline]:
         _current.reset(token)
 
 
+def begin_apart() -> None:
+    """Let the task that begins here note nothing of the operation that it was begun by."""
+    _current.set(None)
+
+
 def note(stage: Stage) -> None:
     """Note a stage of the operation that is under way here, if one is."""
     if (timeline := _current.get()) is not None:

@@ -10,6 +10,7 @@ from homeassistant.core import HomeAssistant
 from .const import DOMAIN, LOGGER
 from .errors import LockError
 from .ras_errors import RasError
+from .timeline import begin_apart
 
 
 class Work:
@@ -33,6 +34,7 @@ class Work:
             return
 
         async def run() -> None:
+            begin_apart()
             try:
                 await work
             except (LockError, RasError) as err:
