@@ -3,6 +3,7 @@
 Names and fields follow Matter's actions where both have the same.
 """
 
+from collections.abc import Sequence
 from datetime import time
 from typing import Any, Final
 
@@ -179,7 +180,7 @@ def _changed(terms: Body, lock: IgrsCoordinator, data: dict[str, Any]) -> Body:
     if CONF_WEEKDAY in data:
         valid["weekdays"] = [WEEKDAYS.index(day) + 1 for day in data[CONF_WEEKDAY]] or None
     if ATTR_WINDOW_START in data or ATTR_WINDOW_END in data:
-        valid["times"] = _hours(data.get(ATTR_WINDOW_START), data.get(ATTR_WINDOW_END))
+        valid["times"] = _hours(data, valid.get("times"))
     if valid.get("weekdays") or valid.get("times"):
         valid["tz"] = valid.get("tz") or lock.hass.config.time_zone
     changed = {"valid": valid}
@@ -191,10 +192,14 @@ def _changed(terms: Body, lock: IgrsCoordinator, data: dict[str, Any]) -> Body:
     return terms | changed
 
 
-def _hours(start: time | None, end: time | None) -> list[list[str]] | None:
-    """Return one window of each day; from midnight to midnight is none."""
-    begins = _WHOLE_DAY[0] if start is None else f"{start:%H:%M}"
-    ends = _WHOLE_DAY[1] if end in (None, time()) else f"{end:%H:%M}"
+def _hours(data: dict[str, Any], kept: Sequence[tuple[str, str]] | None) -> list[list[str]] | None:
+    """Return one window of each day; a side that is not said stays, all day is no window."""
+    begins, ends = kept[0] if kept else _WHOLE_DAY
+    if ATTR_WINDOW_START in data:
+        begins = f"{data[ATTR_WINDOW_START]:%H:%M}"
+    if ATTR_WINDOW_END in data:
+        end: time = data[ATTR_WINDOW_END]
+        ends = _WHOLE_DAY[1] if end == time() else f"{end:%H:%M}"
     if begins >= ends:
         raise ActionError(Wrong.HOURS)
     return None if (begins, ends) == _WHOLE_DAY else [[begins, ends]]

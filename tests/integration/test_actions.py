@@ -315,6 +315,11 @@ async def test_schedule(manager: Home, anna: User) -> None:
     assert changed["windows"] == given["windows"]
     assert changed["valid_until"] == given["valid_until"]
 
+    late = await act(manager, "set_lock_user", anna, grant_id=grant_id, window_start="10:00")
+    assert late["windows"] == [["10:00", "12:30"]]
+    short = await act(manager, "set_lock_user", anna, grant_id=grant_id, window_end="12:00")
+    assert short["windows"] == [["10:00", "12:00"]]
+
     free = await act(
         manager,
         "set_lock_user",
@@ -577,6 +582,17 @@ async def test_explain_done(home: Home) -> None:
     assert cold["slowest"] in stages
     assert (cold["new_connection"], warm["new_connection"]) == (True, False)
     assert (warm["operation"], warm["reason"]) == ("lock", None)
+
+
+async def test_explain_after_all(home: Home) -> None:
+    """What is read from the lock when all is done is no part of the operation."""
+    await home.call("unlock")
+    await home.settle()
+
+    told = (await act(home, "explain"))["last_operation"]
+
+    stages = [each["stage"] for each in told["stages"]]
+    assert stages == ["turn", "connected", "greeted", "answered"]
 
 
 @pytest.mark.parametrize("lock_options", [{"motor_seconds": 0.5}])
