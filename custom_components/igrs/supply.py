@@ -44,6 +44,8 @@ class Supply:
         self._keep = keep
         self._changed = changed
         self._reporting = asyncio.Lock()
+        self._delivering = asyncio.Lock()
+        self._delivery_waits = False
 
     async def async_renew(self) -> None:
         """Fetch new tickets and keys, the queued frames and the settings, or raise RasError."""
@@ -52,11 +54,19 @@ class Supply:
         await self._async_read()
 
     async def async_deliver(self) -> None:
-        """Let the RAS tell the lock what is due; raise LockError or RasError."""
-        # The frames that wait are known before: if it fails they go with the next connection.
-        self._carrier.pending = await self._ras.pending(self._device_id)
-        await self._carrier.async_deliver()
-        await self._async_read()
+        """Let the RAS tell the lock what is due; raise LockError or RasError.
+
+        Whoever asks while another one waits for its turn leaves it to that one.
+        """
+        if self._delivery_waits:
+            return
+        self._delivery_waits = True
+        async with self._delivering:
+            self._delivery_waits = False
+            # The frames are known before: if it fails they go with the next connection.
+            self._carrier.pending = await self._ras.pending(self._device_id)
+            await self._carrier.async_deliver()
+            await self._async_read()
 
     @callback
     def answered(self, notifications: Iterable[bytes]) -> None:

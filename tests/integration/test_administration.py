@@ -1,5 +1,6 @@
 """Frames that the RAS makes for a lock: queued ones, its clock, a raised epoch."""
 
+import asyncio
 from dataclasses import replace
 
 from homeassistant.exceptions import HomeAssistantError
@@ -138,3 +139,12 @@ async def test_answer_that_the_ras_refuses(
 
     await until(lambda: not home.coordinator._work._tasks)
     assert bool(home.coordinator.memory.answers) is kept
+
+
+async def test_many_deliveries(home: Home) -> None:
+    """However often the RAS asks for a delivery in one moment, there are two at most."""
+    await asyncio.gather(*(home.coordinator.supply.async_deliver() for _ in range(10)))
+    assert home.radio.traffic.connections == 2
+
+    await home.coordinator.supply.async_deliver()
+    assert home.radio.traffic.connections == 3

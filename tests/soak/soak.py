@@ -180,7 +180,10 @@ class Soak:
         end = time.monotonic() + self.report.seconds
         while time.monotonic() < end:
             (way,) = self._random.choices([way for _, way in ways], [part for part, _ in ways])
-            await way(door)
+            try:
+                await way(door)
+            except Exception as err:  # noqa: BLE001 - whatever it is, it should not have come out
+                self.report.wrong.append(f"{door.entity_id}: {way.__name__}: {err!r}")
             await asyncio.sleep(self._random.expovariate(1 / 6))
 
     async def _by_home_assistant(self, door: Door) -> None:
