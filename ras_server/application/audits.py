@@ -17,7 +17,7 @@ from ..keys import DATABASE, PRINCIPAL, SERVER_ID
 from ..principal import Kind, allow
 from ..store import audit as store
 from ..store.audit import AuditRow
-from ..store.audit_index import View, about
+from ..store.audit_index import View
 from ..web import answer, body, long_lived, schema
 from .audit import AUDIT
 from .audit_check import Verdict, authentic, verify
@@ -47,12 +47,12 @@ def _views(request: web.Request) -> list[View] | None:
     principal, index = request[PRINCIPAL], request.app[AUDIT].index
     device = request.query.get("device")
     if principal.kind is Kind.ADMIN:
-        return None if device is None else [View(about(f"dev:{device}"))]
+        return None if device is None else [View(f"dev:{device}")]
     views = index.views_of(principal.user_id)
     if device is not None:
-        return [view for view in views if view.key == about(f"dev:{device}")]
+        return [view for view in views if view.address == f"dev:{device}"]
     if principal.kind is Kind.GATEWAY:
-        return [view for view in views if view.key.startswith(about("dev:"))]
+        return [view for view in views if view.address.startswith("dev:")]
     return views
 
 

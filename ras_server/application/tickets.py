@@ -21,7 +21,7 @@ from igrs_codec.bsld.ticket import (
 from .. import fields
 from ..errors import Code, RasError
 from ..principal import Kind, allow
-from ..store.audit_index import View, about
+from ..store.audit_index import TICKET, View
 from ..store.gateways import Gateway
 from ..web import answer, body, schema
 from .access import in_household, live_lock, own_gateway, visible_lock
@@ -183,14 +183,13 @@ def advert_keys(locks: Locks, lock: Lock) -> dict[str, str]:
 
 def tickets_since(app: web.Application, lock: Lock, since: int) -> Iterator[dict[str, Any]]:
     """Yield the entries of the audit of a lock's tickets since a time, the newest first."""
-    start, view = _END, View(about(lock.address))
+    start, view = _END, View(lock.address, (TICKET,))
     while rows := app[AUDIT].index.page([view], start, _CHUNK, newest_first=True):
         for row in rows:
             entry = orjson.loads(row.entry)
-            if entry["action"] == "ticket.issue":
-                if entry["ts"] < since - CLOCK_DOUBT:
-                    return  # without a clock there is no ticket: before this one all are older
-                yield entry
+            if entry["ts"] < since - CLOCK_DOUBT:
+                return  # without a clock there is no ticket: before this one all are older
+            yield entry
         start = rows[-1].n
 
 

@@ -18,7 +18,6 @@ from ..errors import Code, RasError
 from ..keys import PRINCIPAL
 from ..principal import Kind, allow
 from ..store.audit import AuditRow
-from ..store.audit_index import about
 from ..store.records import LockRecord
 from ..web import answer
 from .audit import AUDIT
@@ -132,9 +131,9 @@ async def show(request: web.Request) -> web.Response:
     rows = index.of_operation(operation)
     principal = request[PRINCIPAL]
     if principal.kind is not Kind.ADMIN:
-        seen = {view.key for view in index.views_of(principal.user_id)}
+        seen = {view.address for view in index.views_of(principal.user_id)}
         entries = [orjson.loads(row.entry) for row in rows]
-        if not any(seen & {about(it["actor"]), about(it["object"])} for it in entries):
+        if not any(seen & {it["actor"], it["object"]} for it in entries):
             rows = []
     if not rows:
         raise RasError(Code.UNKNOWN, "There is no such operation")

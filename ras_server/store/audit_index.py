@@ -1,8 +1,8 @@
 """The audit by what it is about (project profile, section 8).
 
-Each entry has a few keys. They are written many at once, some time after their entry, for a row of
-its own for each key of each entry would cost a ticket more than the entry itself. What is not yet
-written is in memory; nothing is lost with it, since the keys can be read from the entries.
+Each entry has one key or a few. Keys are written many at once, some time after their entries, which
+costs a ticket less than to write them with it. What is not yet written is in
+memory; nothing is lost with it, since the keys can be read from the entries.
 """
 
 from typing import Any, Final, NamedTuple
@@ -16,48 +16,41 @@ _BATCH: Final = 200  # keys
 _CHUNK: Final = 1000  # entries
 _ENTRIES: Final = "SELECT n, entry, hash FROM audit_key JOIN audit USING (n) WHERE key = ?"
 
-
-def about(address: str) -> str:
-    """Return the key of what was done to a typed address."""
-    return address
-
-
-def by(address: str) -> str:
-    """Return the key of what a person (a typed address) did."""
-    return f"by {address}"
+ABOUT: Final = ""
+"""What was done to an address, but for its tickets: they are most of an audit."""
+TICKET: Final = "ticket "
+"""The tickets of a lock."""
+BY: Final = "by "
+"""What a person did."""
+_OPERATION: Final = "operation "
+_ANSWER: Final = "answer {} "
+"""The answers of a lock that told an event counter."""
+_TRANSFER: Final = "transfer "
 
 
 def keys(entry: dict[str, Any]) -> list[str]:
-    """Return the keys of an entry."""
+    """Return the keys of an entry: the kind of each, and the address or name it is for."""
     action, address, detail = entry["action"], entry["object"], entry["detail"]
-    found = [about(address)]
-    if entry["actor"].startswith("user:"):
-        found.append(by(entry["actor"]))
+    found = [(TICKET if action == "ticket.issue" else ABOUT) + address]
+    if (actor := entry["actor"]).startswith("user:"):
+        found.append(BY + actor)
     if (operation := detail.get("operation")) is not None:
-        found.append(_operation(operation))
+        found.append(_OPERATION + operation)
     if action == "lock.answer":
-        found.append(_answer(address, detail.get("event")))
+        found.append(_ANSWER.format(detail.get("event")) + address)
     elif action == "device.transfer":
-        found.append(_transfer(address))
+        found.append(_TRANSFER + address)
     return found
 
 
-def _operation(operation: str) -> str:
-    return f"operation {operation}"
-
-
-def _answer(address: str, event: int | None) -> str:
-    return f"answer {event} {address}"
-
-
-def _transfer(address: str) -> str:
-    return f"transfer {address}"
-
-
 class View(NamedTuple):
-    """A part of the audit: the entries with a key, only what is from a time and an entry on."""
+    """A part of the audit: what is found for an address, only what is from a time and an entry on.
 
-    key: str
+    Without another kind that is what was done to the address.
+    """
+
+    address: str
+    kinds: tuple[str, ...] = (ABOUT, TICKET)
     since: int = 0
     first: int = 0
 
@@ -90,10 +83,11 @@ class AuditIndex:
         found = {
             row.n: row
             for view in views
+            for kind in view.kinds
             for row in self._all(
                 f"{_ENTRIES} AND n {side} ? AND n >= ? AND entry ->> 'ts' >= ?"
                 f" ORDER BY n {order} LIMIT ?",
-                (view.key, start, view.first, view.since, limit),
+                (kind + view.address, start, view.first, view.since, limit),
             )
         }
         return [found[n] for n in sorted(found, reverse=newest_first)[:limit]]
@@ -112,24 +106,26 @@ class AuditIndex:
             (user_id,),
         )
         devices = [
-            View(about(row["object"]), row["since"], self._transferred(row["object"]))
+            View(row["object"], since=row["since"], first=self._transferred(row["object"]))
             for row in rows
         ]
-        return [View(by(me)), View(about(me)), *devices]
+        return [View(me, (BY,)), View(me), *devices]
 
     def _transferred(self, address: str) -> int:
-        row = self._db.one("SELECT max(n) AS n FROM audit_key WHERE key = ?", (_transfer(address),))
+        row = self._db.one(
+            "SELECT max(n) AS n FROM audit_key WHERE key = ?", (_TRANSFER + address,)
+        )
         return 0 if row is None else row["n"] or 0
 
     def of_operation(self, operation: str, limit: int = 1000) -> list[AuditRow]:
         """Return the entries of an operation, in order."""
-        return self._all(f"{_ENTRIES} ORDER BY n LIMIT ?", (_operation(operation), limit))
+        return self._all(f"{_ENTRIES} ORDER BY n LIMIT ?", (_OPERATION + operation, limit))
 
     def answers_with(self, address: str, event: int, since: int) -> list[AuditRow]:
         """Return the answers of a device, since a time, that told this event counter, in order."""
         return self._all(
             f"{_ENTRIES} AND entry ->> 'ts' >= ? ORDER BY n LIMIT 100",
-            (_answer(address, event), since),
+            (_ANSWER.format(event) + address, since),
         )
 
     def _all(self, statement: str, parameters: tuple[Any, ...]) -> list[AuditRow]:
