@@ -4,11 +4,13 @@ from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
 from homeassistant.core import Context, HomeAssistant
 from homeassistant.helpers.chat_session import current_session
+from homeassistant.util import dt as dt_util
 
 from .igrs_codec.bsld.frame import Method
 
@@ -19,17 +21,28 @@ _AUTOMATED: Final = frozenset({"automation_triggered", "script_started"})
 CAUSES: Final = _SPOKEN | _AUTOMATED
 
 
-_spoken: ContextVar[bool] = ContextVar("igrs_spoken", default=False)
+# Tasks and timers take over where they were begun, and so do theirs, for ever. A conversation
+# that goes on may have rested for 10 minutes.
+SPOKEN_LASTS: Final = timedelta(minutes=15)
+
+_spoken: ContextVar[datetime | None] = ContextVar("igrs_spoken", default=None)
 
 
 @contextmanager
 def spoken() -> Generator[None]:
     """Let what is asked for inside count as spoken, also where there is no conversation."""
-    before = _spoken.set(True)
+    before = _spoken.set(dt_util.utcnow())
     try:
         yield
     finally:
         _spoken.reset(before)
+
+
+def _is_spoken() -> bool:
+    """Return whether words were the beginning of what is done here, lately."""
+    session, now = current_session.get(), dt_util.utcnow()
+    said = (_spoken.get(), None if session is None else session.last_updated)
+    return any(at is not None and now - at < SPOKEN_LASTS for at in said)
 
 
 class How(StrEnum):
@@ -105,7 +118,7 @@ async def async_asker(
     user = None
     if context.user_id is not None:
         user = await hass.auth.async_get_user(context.user_id)
-    assist = _spoken.get() or current_session.get() is not None
+    assist = _is_spoken()
     if assist or cause in _SPOKEN:
         how = How.VOICE
     elif user is None or context.parent_id is not None:

@@ -1,13 +1,24 @@
 """What is said to a lock, in four languages: what it does, and what is answered."""
 
+import contextvars
+from datetime import timedelta
 import json
 from pathlib import Path
 import re
 from typing import Final
 
+from freezegun.api import FrozenDateTimeFactory
+from homeassistant.components.homeassistant.exposed_entities import async_expose_entity
 from homeassistant.components.lock import LockState
 from homeassistant.const import STATE_UNAVAILABLE
-from homeassistant.core import Context, Event, EventStateChangedData, HomeAssistant, callback
+from homeassistant.core import (
+    Context,
+    Event,
+    EventStateChangedData,
+    HomeAssistant,
+    ServiceCall,
+    callback,
+)
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import (
     area_registry as ar,
@@ -20,6 +31,7 @@ from homeassistant.setup import async_setup_component
 import pytest
 
 from custom_components.igrs import sentences
+from custom_components.igrs.asker import How, async_asker
 from custom_components.igrs.errors import LockError, Reason
 from custom_components.igrs.voice import async_said
 from igrs_codec.bsld.frame import Bolt, Operation
@@ -351,6 +363,51 @@ async def test_what_a_conversation_starts(spoken_to: Home) -> None:
         await act("lock", "unlock", {"entity_id": LOCK, "code": PIN}, blocking=True)
 
     assert spoken_to.lock.state.bolt is Bolt.UNLOCKED
+
+
+async def test_what_a_sentence_starts_indirectly(spoken_to: Home) -> None:
+    """An automation that a helper starts, which a voice has switched, is a voice's, too."""
+    hass = spoken_to.hass
+    choose(spoken_to, "with_pin")
+    assert await async_setup_component(
+        hass, "input_boolean", {"input_boolean": {"party": {"name": "Party"}}}
+    )
+    automation = {
+        "triggers": {"trigger": "state", "entity_id": "input_boolean.party", "to": "on"},
+        "actions": {"action": "lock.unlock", "target": {"entity_id": LOCK}},
+    }
+    assert await async_setup_component(hass, "automation", {"automation": automation})
+
+    await intent.async_handle(hass, "test", "HassTurnOn", {"name": {"value": "Party"}})
+    await hass.async_block_till_done()
+
+    assert spoken_to.state("input_boolean.party").state == "on"
+    assert spoken_to.state(EVENT).attributes["reason"] == "voice_needs_pin"
+    assert spoken_to.lock.state.bolt is Bolt.LOCKED
+
+
+async def test_what_a_sentence_sets_off(spoken_to: Home, freezer: FrozenDateTimeFactory) -> None:
+    """What comes of a sentence at once is a voice's; what a timer of it does hours later is not."""
+    hass = spoken_to.hass
+    kept: list[contextvars.Context] = []
+
+    async def turn_off(_: ServiceCall) -> None:
+        kept.append(contextvars.copy_context())  # as each task and timer that begins here
+
+    hass.services.async_register("light", "turn_off", turn_off)
+    hass.states.async_set("light.hall", "on", {"friendly_name": "Hall light"})
+    async_expose_entity(hass, "conversation", "light.hall", should_expose=True)
+    await say(spoken_to, "turn off the hall light")
+
+    async def how() -> How:
+        asking = async_asker(hass, Context(), {})
+        return (await hass.loop.create_task(asking, context=kept[0])).how
+
+    assert await how() is How.VOICE
+    freezer.tick(timedelta(minutes=10))
+    assert await how() is How.VOICE
+    freezer.tick(timedelta(hours=1))
+    assert await how() is How.AUTOMATION
 
 
 async def test_assist_comes_later(home: Home) -> None:
