@@ -136,7 +136,7 @@ async def test_deadline_while_connecting(home: Home, monkeypatch: pytest.MonkeyP
 async def test_deadline_after_writing(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     """The deadline after an operation was written leaves its outcome unknown."""
     home.lock.write = lambda *_: None  # type: ignore[method-assign] # the lock is deaf
-    monkeypatch.setattr(f"{CARRIER}.DEADLINE", 0.5)
+    monkeypatch.setattr(f"{CARRIER}.DEADLINE", 2.0)
 
     with pytest.raises(HomeAssistantError, match="not known whether"):
         await home.call("unlock")
