@@ -5,9 +5,9 @@ show and log goes to the RAS. While the RAS is away the locks go on by themselve
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from datetime import datetime, timedelta
+from functools import partial
 import time
 from typing import Any, Final
 
@@ -28,8 +28,8 @@ from .const import (
     SUBENTRY_LOCK,
     SUBENTRY_PERSON,
 )
+from .control import async_carry_out
 from .coordinator import IgrsCoordinator
-from .errors import CODES, LockError
 from .igrs_codec.bsld.tracker import clock_agrees
 from .issues import Issues, Trouble
 from .push import Push
@@ -285,7 +285,9 @@ class Gateway:
         self.memory.save()
         match envelope:
             case {"mi": 1, "mid": str(mid), "src": str(src), "dst": str(dst), "body": dict(body)}:
-                self._background(self._async_control(mid, src, dst, body), "remote operation")
+                answer = partial(self._push.send, MI_RESPONSE, dst=src, re=mid)
+                work = async_carry_out(self._coordinator(dst), body, answer)
+                self._background(work, "remote operation")
             case {"mi": 8, "body": {"op": str(op), "device_id": str(device_id)}}:
                 self._background(self._async_registration(op, device_id), "registration")
             case {
@@ -332,53 +334,6 @@ class Gateway:
         return next(
             (found for found in self.coordinators.values() if found.device_id == device_id), None
         )
-
-    async def _async_control(self, mid: str, src: str, dst: str, body: Json) -> None:
-        """Carry out what the RAS decided: accept at once, answer only a failure.
-
-        The result of an exchange reaches the RAS inside the exchange.
-        """
-        accepted = False
-
-        async def accept() -> None:
-            nonlocal accepted
-            accepted = True
-            await self._push.send(
-                MI_RESPONSE, {"status": 0, "code": 0, "accepted": True}, dst=src, re=mid
-            )
-
-        try:
-            code = await self._async_carry_out(dst, body, accept)
-        except LockError as err:
-            code = CODES.get(err.reason, Code.DEVICE_TIMEOUT)
-        except RasError as err:
-            LOGGER.debug("A remote operation failed: %s", err)
-            code = Code.OK if accepted else Code.FAILED  # the RAS knows
-        if code is not Code.OK:
-            with suppress(RasError):
-                await self._push.send(MI_RESPONSE, {"status": 1, "code": code}, dst=src, re=mid)
-
-    async def _async_carry_out(
-        self, dst: str, body: Json, accept: Callable[[], Awaitable[None]]
-    ) -> Code:
-        """Return OK, or why a control message is not taken; raise LockError or RasError."""
-        coordinator = self._coordinator(dst)
-        if coordinator is None:
-            return Code.DEVICE_UNKNOWN
-        match body:
-            case {"expires": int(expires)} if expires < time.time():
-                return Code.EXPIRED
-            case {"exchange": str(exchange_id)}:
-                await coordinator.async_relay(exchange_id, accept)
-            case {"cmd": "deliver"}:
-                await accept()
-                await coordinator.supply.async_deliver()
-            case {"cmd": "time"}:
-                await accept()
-                await coordinator.async_set_time()
-            case _:
-                return Code.NOT_SUPPORTED
-        return Code.OK
 
     async def _async_registration(self, op: str, device_id: str) -> None:
         """Follow what became of a lock at the RAS."""
