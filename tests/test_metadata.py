@@ -59,7 +59,6 @@ def test_manifest_keys(manifest: dict[str, Any]) -> None:
     assert manifest["integration_type"] == "hub"
     assert manifest["iot_class"] == "local_push"
     assert manifest["requirements"] == []
-    assert manifest["documentation"].startswith("https://")
 
 
 def test_manifest_version(manifest: dict[str, Any]) -> None:
