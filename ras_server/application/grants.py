@@ -234,6 +234,7 @@ async def change(request: web.Request) -> web.Response:
 
 
 @allow(Kind.USER, Kind.GATEWAY, fresh=True)
+@once()
 async def revoke(request: web.Request) -> web.Response:
     """End a grant here and now, and have its row deleted at the lock."""
     require_manager(request)

@@ -126,6 +126,22 @@ async def test_grants(owner: Client, manager: Gateway, door: Door, clock: Movabl
     assert {each["detail"]["person"] for each in acts} == {owner.user_id}
 
 
+async def test_mid_of_another_act(
+    owner: Client, manager: Gateway, door: Door, clock: MovableClock
+) -> None:
+    """Each act has a mid of its own: by it a gateway knows what somebody did with its login."""
+    grants = [(await give(manager, door, terms(owner, clock))).data["grant_id"] for _ in range(2)]
+    person = {"person": owner.user_id}
+    ended = await manager.client.request("DELETE", f"/v1/grants/{grants[0]}", person)
+    hidden = await manager.client.request(
+        "DELETE", f"/v1/grants/{grants[1]}", person | {"mid": ended.body["mid"]}
+    )
+
+    assert ended.http == 200
+    assert hidden.code == 4003
+    assert not (await owner.get(f"/v1/grants/{grants[1]}")).data["revoked"]
+
+
 @pytest.mark.parametrize(
     ("fields", "code"),
     [
