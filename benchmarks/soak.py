@@ -26,6 +26,8 @@ __all__ = ["_custom_integration", "_quiet", "air", "switch"]
 _OPTIONS: Final = {"minutes": 10.0, "locks": 20, "seed": 1}
 _GROWTH: Final = 1.05
 """How much bigger the process may be at the end than after two minutes."""
+_MORE_OBJECTS: Final = 1.1
+"""The logs of the locks fill up, and what is measured of the last 100 operations of each."""
 
 
 def _option(name: str) -> float:
@@ -52,7 +54,7 @@ async def test_soak(
     assert report.early is not None
     assert report.late is not None
     assert report.late.resident <= _GROWTH * report.early.resident
-    assert report.late.objects <= _GROWTH * report.early.objects
+    assert report.late.objects <= _MORE_OBJECTS * report.early.objects
 
 
 def main() -> None:

@@ -17,6 +17,7 @@ import time
 from typing import Final
 
 import aiohttp
+from aiohttp import web_app
 from homeassistant.const import ATTR_ENTITY_ID
 from homeassistant.core import Event, callback
 from homeassistant.exceptions import HomeAssistantError
@@ -261,6 +262,7 @@ class Soak:
     async def _restart_the_ras(self) -> bool:
         switch = self._house.home.switch
         await switch.stop()
+        web_app._cached_build_middleware.cache_clear()  # it would keep the server that is gone
         try:
             await asyncio.sleep(self._random.uniform(0.5, 4))
         finally:
