@@ -34,7 +34,7 @@ ACCOUNT: Final = "anna@example.org"
 ACCOUNT_PASSWORD: Final = "correct horse battery staple"  # noqa: S105 - the demo prints it
 
 DISCOVERY_TIMEOUT: Final = 30  # seconds until a lock that is heard is offered
-ENTITY_TIMEOUT: Final = 20  # seconds until a lock that was added shows its state
+ENTITY_TIMEOUT: Final = 90  # seconds until a lock shows its state; clocks are set once a minute
 
 
 @dataclass(slots=True, kw_only=True)
