@@ -30,7 +30,7 @@ BUTTONS: Final = (
         key="sync_time",
         translation_key="sync_time",
         entity_category=EntityCategory.DIAGNOSTIC,
-        press=lambda it: it.async_set_time(),
+        press=lambda it: it.supply.async_set_time(),
     ),
     IgrsButtonDescription(
         key="fetch_records",

@@ -52,7 +52,7 @@ async def _async_do(
             await lock.supply.async_deliver()
         case {"cmd": "time"}:
             await accept()
-            await lock.async_set_time()
+            await lock.supply.async_set_time()
         case _:
             return Code.NOT_SUPPORTED
     return Code.OK

@@ -29,7 +29,6 @@ from .igrs_codec.bsld.tracker import ASK_INTERVAL, MEMORY, Shown, Tracker, Verdi
 from .learner import Learner
 from .operations import Operations
 from .ras import GatewayClient
-from .ras_errors import RasError
 from .storage import Memory
 from .supply import Supply
 from .timeline import Timeline
@@ -39,7 +38,6 @@ if TYPE_CHECKING:
     from .gateway import Gateway, IgrsConfigEntry
 
 RENEW_AFTER: Final = 6 * 3600  # seconds
-TIME_PAUSE: Final = 60  # seconds until a clock that was not set is tried again; so does the RAS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +126,7 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
             self.device_id,
             file=memory,
             carrier=self._carrier,
+            tracker=self._tracker,
             keep=self.keep,
             changed=self.async_update_listeners,
         )
@@ -140,7 +139,7 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
         # What the tracker asks for, and who does it.
         self._wanted: dict[Want, Callable[[], None]] = {
             Want.KEYS: self.async_renew_soon,
-            Want.TIME: self._set_time_soon,
+            Want.TIME: lambda: self.work(self.supply.async_set_time(), "clock"),
             Want.STATE: self.learner.async_soon,
         }
         self._known_listeners: list[CALLBACK_TYPE] = []
@@ -240,10 +239,6 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
         """Accept a remote operation and carry it; raise LockError or RasError."""
         await self._carrier.async_relay(exchange_id, accept)
         self.learner.async_soon()
-
-    async def async_set_time(self) -> None:
-        """Let the RAS set the lock's clock; raise LockError or RasError."""
-        await self._carrier.async_set_time()
 
     @callback
     def async_tell_soon(self) -> None:
@@ -380,19 +375,6 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
     def work(self, work: Coroutine[Any, Any, object], what: str) -> None:
         """Do something in the background, as long as the lock is here."""
         self._work.begin(work, what)
-
-    @callback
-    def _set_time_soon(self) -> None:
-        """Have the clock set in the background."""
-        self.work(self._async_set_time(), "clock")
-
-    async def _async_set_time(self) -> None:
-        """Have the clock set; if that fails, try again soon."""
-        try:
-            await self.async_set_time()
-        except LockError, RasError:
-            self._tracker.ask_again(Want.TIME, TIME_PAUSE, time.time())
-            raise
 
     @callback
     def learnt(self) -> None:

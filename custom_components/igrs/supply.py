@@ -5,15 +5,21 @@ Project profile, API 5.
 
 import asyncio
 from collections.abc import Callable, Iterable
+import time
+from typing import Final
 
 from homeassistant.core import callback
 
 from .answers import Tickets
 from .carrier import TICKET_RIGHTS, TICKET_TTL, Carrier
 from .const import LOGGER
+from .errors import LockError
+from .igrs_codec.bsld.tracker import Tracker, Want
 from .ras import GatewayClient
-from .ras_errors import RasRefusedError
+from .ras_errors import RasError, RasRefusedError
 from .storage import Memory
+
+TIME_PAUSE: Final = 60  # seconds until a clock that was not set is tried again; so does the RAS
 
 
 class Supply:
@@ -30,6 +36,7 @@ class Supply:
         *,
         file: Memory,
         carrier: Carrier,
+        tracker: Tracker,
         keep: Callable[[Tickets], None],
         changed: Callable[[], None],
     ) -> None:
@@ -41,6 +48,7 @@ class Supply:
         self._file = file
         self._memory = file.lock(device_id)
         self._carrier = carrier
+        self._tracker = tracker
         self._keep = keep
         self._changed = changed
         self._reporting = asyncio.Lock()
@@ -67,6 +75,14 @@ class Supply:
             self._carrier.pending = await self._ras.pending(self._device_id)
             await self._carrier.async_deliver()
             await self._async_read()
+
+    async def async_set_time(self) -> None:
+        """Let the RAS set the lock's clock, if it can now; else raise LockError or RasError."""
+        try:
+            await self._carrier.async_set_time()
+        except LockError, RasError:
+            self._tracker.ask_again(Want.TIME, TIME_PAUSE, time.time())
+            raise
 
     @callback
     def answered(self, notifications: Iterable[bytes]) -> None:

@@ -143,7 +143,7 @@ async def test_clock_unset_while_the_ras_is_away(home: Home) -> None:
 
 async def test_clock_that_is_not_set_at_once(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     """A RAS that refuses to set a clock is asked again soon."""
-    monkeypatch.setattr("custom_components.igrs.coordinator.TIME_PAUSE", 0)
+    monkeypatch.setattr("custom_components.igrs.supply.TIME_PAUSE", 0)
     home.coordinator._tracker._hello_clock_at = None
     home.peripheral.power_cycle()
     await until(lambda: home.radio.traffic.connections == 1)
