@@ -77,7 +77,7 @@ async def _async_unlock(hass: HomeAssistant, trigger: dict[str, Any]) -> str | N
             device_id=trigger["device_id"],
             satellite_id=trigger["satellite_id"],
         )
-    except intent.IntentError:
+    except intent.MatchFailedError, intent.InvalidSlotInfo:
         return await async_said(hass, LockError(Reason.VOICE_NO_SUCH_LOCK), said["language"])
     speech: str | None = response.speech.get("plain", {}).get("speech")
     return speech

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 import re
 from typing import Final
+from unittest.mock import AsyncMock
 
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.components.homeassistant.exposed_entities import async_expose_entity
@@ -192,6 +193,22 @@ async def test_no_pin(spoken_to: Home, said: str) -> None:
 
     assert heard(response).startswith("A PIN has 4 to 12 digits")
     assert spoken_to.gateway.memory.pin_tries.wrong == 0
+
+
+async def test_fault(
+    spoken_to: Home, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A fault of our own is logged, and not said to be a door that nobody knows."""
+    choose(spoken_to, "with_pin")
+    fault = AsyncMock(side_effect=KeyError)
+    monkeypatch.setattr("custom_components.igrs.intent.async_operate", fault)
+
+    response = await say(spoken_to, f"unlock the front door with pin {PIN}")
+
+    assert response.response_type is intent.IntentResponseType.ERROR
+    assert heard(response).startswith("Error handling")
+    assert "KeyError" in caplog.text
+    caplog.clear()  # it was meant to be logged
 
 
 async def test_other_door(spoken_to: Home) -> None:
