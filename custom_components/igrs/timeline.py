@@ -12,7 +12,7 @@ import time
 from typing import Final, NamedTuple
 
 from .asker import Asker
-from .errors import LockError
+from .errors import LockError, Reason
 from .igrs_codec.bsld.frame import Operation
 
 
@@ -62,6 +62,9 @@ def recorded(operation: Operation, asker: Asker) -> Generator[Timeline]:
         yield timeline
     except LockError as err:
         timeline.error = err
+        raise
+    except BaseException:  # nobody waited for the end
+        timeline.error = LockError(Reason.OUTCOME_UNKNOWN)
         raise
     finally:
         timeline.ended = time.monotonic()

@@ -608,6 +608,20 @@ async def test_explain_meanwhile(home: Home) -> None:
     await unlocking
 
 
+@pytest.mark.parametrize("lock_options", [{"motor_seconds": 0.5}])
+async def test_explain_left(home: Home) -> None:
+    """What a script that was stopped left behind is not told as done: nobody waited for it."""
+    unlocking = asyncio.ensure_future(home.call("unlock"))
+    await until(lambda: home.lock.state.bolt is Bolt.UNLOCKING)
+    unlocking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await unlocking
+
+    told = (await act(home, "explain"))["last_operation"]
+
+    assert (told["result"], told["reason"]) == ("failed", "outcome_unknown")
+
+
 async def test_explain_failed(home: Home) -> None:
     """A failure is told with its reason in the language of the home, and where it happened."""
     home.radio.faults.refuse_connections = 2
