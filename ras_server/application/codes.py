@@ -34,6 +34,8 @@ _AHEAD: Final = 366 * 86400
 """Seconds that the window of a code may begin ahead."""
 _LISTED: Final = 30 * 86400
 """Seconds that a code is listed after its end."""
+_LATE: Final = 86400
+"""Seconds by which the clock of a lock may be late, so that it takes a code that has ended."""
 _ONE_BYTE: Final = 0x100
 
 _ISSUE: Final = schema(
@@ -151,6 +153,11 @@ def _end(id_: CodeId) -> int | None:
     return id_.start + length if length else None
 
 
+def _ended(code: KeypadCode, now: int) -> bool:
+    end = _end(_id(code))
+    return end is not None and end <= now
+
+
 def _window(code: KeypadCode) -> dict[str, int]:
     end = _end(_id(code))
     return {"number": code.start} if end is None else {"start": code.start, "end": end}
@@ -185,7 +192,7 @@ def _state(record: Record, code: KeypadCode, now: int) -> str:
         return "cancelled"
     if code.used:
         return "used"
-    if (end := _end(_id(code))) is not None and end <= now:
+    if _ended(code, now):
         return "ended"
     try:
         same_format = code.format == code_format(record)
@@ -209,8 +216,13 @@ async def cancel(request: web.Request) -> web.Response:
 
 
 def cancel_codes(app: web.Application, lock: Lock, code_ids: frozenset[str], actor: str) -> None:
-    """Cancel the codes of a lock that are named."""
-    found = [code.code_id for code in lock.record.codes if code.code_id in code_ids]
+    """Cancel the codes of a lock that are named and could still be typed."""
+    over = app[LOCKS].now - _LATE
+    found = [
+        code.code_id
+        for code in lock.record.codes
+        if code.code_id in code_ids and not (code.cancelled or code.used or _ended(code, over))
+    ]
     codes = (
         replace(code, cancelled=1) if code.code_id in found else code for code in lock.record.codes
     )

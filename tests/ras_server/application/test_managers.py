@@ -249,6 +249,20 @@ async def test_ends_with_the_right(
         assert (await issue(manager, door)).code == 3001
 
 
+async def test_what_was_over(
+    owner: Client, manager: Gateway, door: Door, clock: MovableClock
+) -> None:
+    """A right that ends cancels the codes that could be typed, not those that are long over."""
+    for each in range(2):
+        assert (await issue(manager, door, at=int(clock() + each * 3 * DAY))).http == 201
+    clock.move(3 * DAY)
+    await owner.log_in("anna@example.org")
+
+    await owner.request("DELETE", f"/v1/gateways/{manager.id}/manager")
+
+    assert await states(owner, door) == ["ended", "cancelled"]
+
+
 async def test_audit(owner: Client, home: Gateway, door: Door) -> None:
     """A gateway reads what the audit says of its owner's devices, and nothing of his logins."""
     own = (await owner.get("/v1/audit")).data["items"]
