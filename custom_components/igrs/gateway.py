@@ -17,6 +17,7 @@ from homeassistant.core import CALLBACK_TYPE, Event, HomeAssistant, callback
 from homeassistant.helpers.event import async_track_time_interval
 
 from .access import Access, denied_at_ras
+from .access_ras import async_check_audit
 from .answers import Json, PushReady
 from .asker import CAUSES
 from .const import (
@@ -235,7 +236,7 @@ class Gateway:
         true = known is None or known == head
         if known is not None and known[0] < head[0]:
             try:
-                true = await self.ras.verify_audit(*known)
+                true = (await async_check_audit(self.ras, known)).ok
             except RasError as err:
                 LOGGER.debug("The audit was not checked: %s", err)
                 return

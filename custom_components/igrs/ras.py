@@ -361,12 +361,6 @@ class GatewayClient(RasClient):
         data = await self.ask("GET", "people")
         return read(lambda data: [Person.from_json(item) for item in data["items"]], data)
 
-    async def verify_audit(self, number: int, hash_: str) -> bool:
-        """Return whether the audit still goes on from a head that was told before (API 7)."""
-        body = {"from": {"n": number, "hash": hash_}}
-        data = await self.ask("POST", "audit/verify", body)
-        return read(lambda data: bool(data["ok"]), data)
-
     async def pending(self, device_id: str) -> list[PendingFrame]:
         """Return the queued administration frames of a lock (API 5)."""
         data = await self.ask("GET", f"devices/{device_id}/pending")
