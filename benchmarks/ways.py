@@ -170,6 +170,7 @@ async def measure(ways: Ways, rounds: int) -> dict[tuple[str, str], list[tuple[f
             for place, (name, way) in enumerate(all_ways.items()):
                 door = doors[(turn + place) % len(doors)]
                 await until_alone(ways.home, door)
+                await asyncio.sleep(turn / rounds)  # its adverts began just now, all in step
                 for kind in "cold", "warm":
                     watch.seen.clear()
                     began = time.perf_counter()
