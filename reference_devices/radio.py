@@ -13,6 +13,7 @@ from Bumble 0.0.236, and why:
 - changed data are advertised at once, and not after the interval;
 - a connection that the advertiser did not take up fails, and does not linger at one end;
 - a device can vanish, as with its power cut: its peers then see a supervision timeout;
+- an answer to a command that was given up in the same moment is no error;
 - every hop can be given a delay, which stands for the connection interval.
 """
 
@@ -20,7 +21,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Final, Protocol, override
+from typing import Any, Final, Protocol, override
 
 from bumble import hci, ll
 from bumble.controller import Controller
@@ -86,6 +87,17 @@ class Spy(Protocol):
         """Hear an L2CAP packet."""
 
 
+class _Host(Host):
+    """Bumble's, which takes it amiss when an answer comes just as its command was given up."""
+
+    @override
+    def on_command_processed(
+        self, event: hci.HCI_Command_Complete_Event[Any] | hci.HCI_Command_Status_Event
+    ) -> None:
+        if self.pending_response is None or not self.pending_response.done():
+            super().on_command_processed(event)
+
+
 class RadioLink(LocalLink):
     """The air between radio controllers; a spy on it hears all.
 
@@ -106,7 +118,7 @@ class RadioLink(LocalLink):
         address = None if device is None else public_address(device)
         controller = RadioController(self, address)
         name = None if device is None else local_name(device)
-        radio = Device(name=name, host=Host(controller, AsyncPipeSink(controller)))
+        radio = Device(name=name, host=_Host(controller, AsyncPipeSink(controller)))
         await radio.power_on()
         return radio
 
