@@ -103,7 +103,7 @@ class Report:
                 ("tasks", f"{self.early.tasks} -> {self.late.tasks}"),
                 ("grew most", ", ".join(self._growth())),
             ]
-        return "\n".join(f"{name:<36}{value}" for name, value in (*rows, *enumerate(self.wrong)))
+        return "\n".join(f"{name:<40}{value}" for name, value in (*rows, *enumerate(self.wrong)))
 
     def _growth(self) -> list[str]:
         """Return the kinds of objects of which there are more than early on."""
