@@ -25,8 +25,8 @@ def last(db: Database) -> AuditRow | None:
 def add(db: Database, n: int, entry: str, hash_: bytes, *, durable: bool) -> None:
     """Append an entry to the one before it.
 
-    It is in the write-ahead log with the commit of this loop tick, and on the disk before what is
-    answered if it is to be `durable`.
+    It is in the write-ahead log with the next commit, and on the disk before what is answered if it
+    is to be `durable`.
     """
     db.append("INSERT INTO audit VALUES (?, ?, ?)", (n, entry, hash_), durable=durable)
 

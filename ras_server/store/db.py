@@ -1,8 +1,8 @@
-"""One SQLite file, one writer: transactions of a loop tick share one commit (project profile).
+"""One SQLite file, one writer: transactions of a few loop ticks share one commit (profile).
 
 Everything runs in the event loop on one connection: a point read costs less than a change of
-thread. A write opens or joins the current transaction; the transaction is committed once, at the
-end of the loop tick, into the write-ahead log, which survives the death of the process. What has to
+thread. A write opens or joins the current transaction; the transaction is committed once, a few
+loop ticks later, into the write-ahead log, which survives the death of the process. What has to
 survive a power cut as well is followed by a flush of that log, in a thread, again shared by all who
 wait. An answer leaves the server only after `settle()`.
 
@@ -30,6 +30,9 @@ _CHECKPOINT_PAGES: Final = 1000
 
 _FLUSH_AFTER: Final = 1000
 """So many writes that nobody wanted on disk are brought there all the same."""
+
+_GATHERING: Final = 6
+"""Loop ticks that a commit waits for others to join; one in which nothing happens is some us."""
 
 type Row = sqlite3.Row
 type Parameters = Sequence[Any] | dict[str, Any]
@@ -78,8 +81,7 @@ class Database:
     def close(self) -> None:
         """Commit what is open, unless the database has failed, and close the file."""
         if self.failure is None and self._written > self._committed:
-            self._write_appended()
-            self._connection.commit()
+            self._commit_now()
         self._thread.shutdown()
         if self._log is not None:
             os.close(self._log)
@@ -223,7 +225,7 @@ class Database:
             raise DatabaseError("The database could not be written") from self.failure
 
     def _begin(self, *, durable: bool) -> None:
-        """Count a write, and see to it that the loop tick ends with a commit."""
+        """Count a write, and see to it that a commit follows soon."""
         self._require()
         self._written += 1
         if durable:
@@ -234,7 +236,7 @@ class Database:
             except RuntimeError:
                 return
             self._commit_due = True
-            loop.call_soon(self._commit_tick)
+            loop.call_soon(self._gather, _GATHERING)
 
     def _end(self) -> None:
         """Commit at once in a program that runs no loop."""
@@ -243,11 +245,23 @@ class Database:
             self._sync()
             self._durable = self._committed
 
+    def _gather(self, ticks: int) -> None:
+        """Commit after so many loop ticks.
+
+        Who is answered together asks together again: the busier the server, the more share a
+        commit.
+        """
+        if ticks:
+            asyncio.get_running_loop().call_soon(self._gather, ticks - 1)
+        else:
+            self._commit_tick()
+
     def _commit_tick(self) -> None:
         self._commit_due = False
         waiters, self._waiters = self._waiters, []
         try:
-            self._commit_now()
+            if self._committed < self._written:
+                self._commit_now()
         except (sqlite3.Error, OSError) as err:
             if self.failure is None:
                 self._fail(err)

@@ -62,16 +62,31 @@ def test_without_a_loop(path: Path) -> None:
         assert committed(path) == 3
 
 
-async def test_one_commit_per_tick(path: Path) -> None:
-    """The writes of a loop tick become visible together, at its end."""
+async def test_writes_share_a_commit(path: Path) -> None:
+    """The writes of neighbouring loop ticks become visible together, soon, unasked."""
     with Database(path) as database:
         store(database, 1)
-        store(database, 2)
-        before = committed(path)
         await asyncio.sleep(0)
-        after = committed(path)
+        store(database, 2)
+        seen = []
+        for _ in range(10):
+            seen.append(committed(path))
+            await asyncio.sleep(0)
 
-    assert (before, after) == (0, 2)
+    assert seen[0] == 0
+    assert set(seen) == {0, 2}
+
+
+async def test_closed_before_the_commit(path: Path) -> None:
+    """What was written when the file is closed is in it, and what waited for that is done."""
+    done = []
+    with Database(path) as database:
+        store(database, 1)
+        database.after_commit(lambda: done.append(committed(path)))
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+    assert (done, committed(path), database.failure) == ([1], 1, None)
 
 
 async def test_settled(path: Path) -> None:
