@@ -28,6 +28,7 @@ HASS_PORT: Final = 18123
 RAS_URL: Final = f"http://127.0.0.1:{RAS_PORT}"
 
 LOCKS: Final = 3
+SLOTS: Final = 3  # as a proxy of hardware has them
 USER: Final = "demo"
 PASSWORD: Final = "demo"  # noqa: S105 - the demo prints it
 ACCOUNT: Final = "anna@example.org"
@@ -106,23 +107,31 @@ async def server(folder: Path) -> AsyncIterator[None]:
         yield
 
 
-def bluetooth(folder: Path, locks: int, hop_delay: int) -> AbstractAsyncContextManager[Program]:
+def bluetooth(
+    folder: Path, locks: int, hop_delay: int, slots: int
+) -> AbstractAsyncContextManager[Program]:
     """Run locks and the proxy before them inside the context."""
     return running(
         *(PROGRAMS / "bsld", "home", "--folder", folder / "locks", "--locks", str(locks)),
-        *("--port", str(PROXY_PORT), "--hop-delay", str(hop_delay)),
+        *("--port", str(PROXY_PORT), "--hop-delay", str(hop_delay), "--slots", str(slots)),
         log=folder / "locks.log",
     )
 
 
 @asynccontextmanager
 async def home(
-    folder: Path, *, locks: int = LOCKS, hop_delay: int = 0, version: str | None = None
+    folder: Path,
+    *,
+    locks: int = LOCKS,
+    slots: int = SLOTS,
+    hop_delay: int = 0,
+    version: str | None = None,
 ) -> AsyncIterator[Home]:
     """Run the RAS, so many locks, and Home Assistant inside the context.
 
-    `hop_delay` is the time in milliseconds that a packet spends on the air; `version` that of
-    Home Assistant, if it is not the usual one.
+    `slots` is how many connections the Bluetooth proxy can hold; `hop_delay` the time in
+    milliseconds that a packet spends on the air; `version` that of Home Assistant, if it is not
+    the usual one.
     """
     for port in RAS_PORT, PROXY_PORT, HASS_PORT:
         require_free_port(port)
@@ -130,7 +139,7 @@ async def home(
     async with (
         aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session,
         AsyncExitStack() as ras,
-        bluetooth(folder, locks, hop_delay) as bsld,
+        bluetooth(folder, locks, hop_delay, slots) as bsld,
         home_assistant(folder / "hass", folder / "hass.log", version),
     ):
         hass = HomeAssistant(session, f"http://127.0.0.1:{HASS_PORT}")

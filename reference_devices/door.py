@@ -106,8 +106,9 @@ async def _power(door: Door, _: str) -> None:
     door.peripheral.power_cycle()
 
 
-async def _cut(door: Door, steps: str) -> None:
-    door.peripheral.cut_after = _number(steps, 255)
+async def _cut(door: Door, steps: str) -> Json:
+    left, door.peripheral.cut_after = door.peripheral.cut_after, _number(steps, 255)
+    return {"steps_left": left}
 
 
 async def _replay(door: Door, _: str) -> Json:
