@@ -106,6 +106,7 @@ class Carrier:
         self._queue = asyncio.Lock()
         self._turns: set[asyncio.Timeout] = set()  # that run or wait
         self._closed = False
+        self._spent = False  # the RAS has seen the link's HELLO, and takes it no second time
         self._asked_version = False  # since Home Assistant started
         self._operations = 0  # that run or wait; what only reads does not count
         self._dialogue: Dialogue | None = None
@@ -258,8 +259,11 @@ class Carrier:
 
     async def _async_open_if_closed(self) -> Dialogue:
         """Return the link that is kept, or a new one on which queued frames went first."""
+        if self._spent:
+            await self._async_hang_up()
         if self._dialogue is not None and not self._dialogue.closed:
             return self._dialogue
+        self._spent = False
         dialogue = await self._async_open()
         await self._async_deliver(dialogue)
         return dialogue
@@ -304,8 +308,10 @@ class Carrier:
         try:
             async with asyncio.timeout(ASK_RAS_TIMEOUT):
                 if isinstance(need, NeedTime):
+                    self._spent = True
                     exchange = await self._ras.time(self._device_id, need.hello)
                     await dialogue.async_exchange(exchange)
+                    self._spent = False
                 else:
                     await self._async_replace_tickets(dialogue, need.trouble)
         except RasError as err:

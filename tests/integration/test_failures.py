@@ -12,6 +12,8 @@ import pytest
 from custom_components.igrs.link import is_full
 from igrs_codec.bsld.advert import SERVICE_UUID
 from igrs_codec.bsld.frame import Bolt
+from ras_server.application.locks import Locks
+from ras_server.errors import Code, RasError
 from tests.integration.home import ADDRESS, DEVICE_ID, Home, later, until
 from tests.integration.radio import RSSI, BumbleClient
 
@@ -181,6 +183,23 @@ async def test_clock_unset_without_ras(home: Home) -> None:
     await home.call("lock")
     assert home.lock.state.bolt is Bolt.LOCKED
     await home.switch.start()
+
+
+async def test_clock_refused_at_first(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who tries again at once after the RAS set no clock is not held up by the same link."""
+
+    def refuse(*_: object) -> None:
+        raise RasError(Code.RATE_LIMITED, "Too many time frames", retry_after=60)
+
+    monkeypatch.setattr(Locks, "take_time_frame", refuse)
+    home.peripheral.power_cycle()
+    await until(lambda: not home.radio.clients)
+    with pytest.raises(HomeAssistantError, match="clock"):
+        await home.call("unlock")
+    monkeypatch.setattr(Locks, "take_time_frame", lambda *_: None)
+    await home.call("unlock")
+
+    assert home.lock.state.bolt is Bolt.UNLOCKED
 
 
 async def test_log_after_an_outage(home: Home) -> None:
