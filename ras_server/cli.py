@@ -100,15 +100,15 @@ def _user_add(asked: Arguments) -> int:
     )
     if len(password) < 8:  # noqa: PLR2004 - with a second factor
         raise CommandError("the password must have at least 8 characters")
-    from .account.sasl import verifier_of  # noqa: PLC0415 - see _serve
+    from .account.names import type_of  # noqa: PLC0415 - see _serve
+    from .account.sasl import verifier_of  # noqa: PLC0415 - the same
 
-    account = {"type": "email" if "@" in asked.account else "phone"}
     user = call(
         asked,
         "POST",
         "/v1/admin/users",
         {
-            "account": account | {"value": asked.account},
+            "account": {"type": type_of(asked.account), "value": asked.account},
             "display_name": asked.name or asked.account,
             "scram": verifier_of(password),
         },

@@ -11,7 +11,7 @@ import time
 from typing import Final
 
 from .commands import Arguments, CommandError, Group, call, command
-from .settings import SETTINGS_FILE, Settings
+from .settings import DATABASE_FILE, SETTINGS_FILE, Settings
 
 _VARIABLE: Final = "RAS_PASSPHRASE"
 
@@ -64,7 +64,7 @@ def _passphrase(asked: Arguments, *, twice: bool) -> str:
 
 def _backup(asked: Arguments) -> int:
     """Have the server copy its database, and write the archive."""
-    from .backup import DATABASE_FILE, workplace, write  # noqa: PLC0415 - see commands.call
+    from .backup import workplace, write  # noqa: PLC0415 - see commands.call
 
     settings = Settings.load(asked.folder)
     passphrase = _passphrase(asked, twice=True)

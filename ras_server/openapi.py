@@ -18,13 +18,13 @@ import probatio
 from probatio import UNSUPPORTED, to_openapi
 
 from .errors import Code
-from .fields import JSON_SCHEMAS
-from .health import VERSION
+from .fields import JSON_SCHEMAS, device_id
 from .idempotency import ONCE
 from .paging import MAXIMUM_LIMIT, page
 from .principal import ACCESS, Kind, public
 from .reference import POLICY, html
 from .routes import ROUTES
+from .version import VERSION
 from .web import LARGE, LARGE_BODY_SIZE, MID_PATTERN
 
 type Json = dict[str, Any]
@@ -34,11 +34,7 @@ _MID: Final = {
     "pattern": f"^{MID_PATTERN.pattern}$",
     "description": "Names this request: a ULID. A change is made once, however often it arrives.",
 }
-_DEVICE_ID: Final = {
-    "type": "string",
-    "pattern": "^[0-9A-Fa-f]{2}(?:[:-]?[0-9A-Fa-f]{2}){5}$",
-}
-_PATH: Final = {"device_id": _DEVICE_ID, "uid": {"type": "integer", "minimum": 0}}
+_PATH: Final = {"device_id": JSON_SCHEMAS[device_id], "uid": {"type": "integer", "minimum": 0}}
 _IDENTIFIER: Final = {"type": "string", "pattern": "^[a-z0-9-]{1,64}$"}
 _OTHER_ANSWERS: Final = {
     "/metrics": ("text/plain",),

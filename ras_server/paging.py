@@ -16,7 +16,6 @@ from .web import answer
 
 DEFAULT_LIMIT: Final = 50
 MAXIMUM_LIMIT: Final = 200
-_DIGITS: Final = 3
 _CURSOR_LIFE: Final = 3600  # seconds
 _MAC_SIZE: Final = 16  # bytes
 
@@ -34,12 +33,24 @@ class Page:
 
 def page(request: web.Request) -> Page:
     """Return the page a request asks for, or raise 4001 or 4005."""
-    limit = request.query.get("limit", str(DEFAULT_LIMIT))
-    plain = limit.isascii() and limit.isdigit() and len(limit) <= _DIGITS
-    if not plain or not 1 <= int(limit) <= MAXIMUM_LIMIT:
-        raise RasError(Code.MALFORMED, "limit must be 1 to 200", errors=[("/limit", "1 to 200")])
     cursor = request.query.get("cursor")
-    return Page(int(limit), (-1, "") if cursor is None else _position(request, cursor))
+    return Page(limit_of(request), (-1, "") if cursor is None else _position(request, cursor))
+
+
+def limit_of(request: web.Request) -> int:
+    """Return how many items a request asks for at most, or raise 4001."""
+    return number(request, "limit", range(1, MAXIMUM_LIMIT + 1), default=DEFAULT_LIMIT)
+
+
+def number(request: web.Request, name: str, allowed: range, *, default: int) -> int:
+    """Return a number of the query, or raise 4001; it has no more digits than the highest one."""
+    if (text := request.query.get(name)) is None:
+        return default
+    plain = text.isascii() and text.isdigit() and len(text) <= len(str(allowed[-1]))
+    if not plain or int(text) not in allowed:
+        span = f"{allowed[0]} to {allowed[-1]}"
+        raise RasError(Code.MALFORMED, f"{name} must be {span}", errors=[(f"/{name}", span)])
+    return int(text)
 
 
 def listing[T](

@@ -8,6 +8,7 @@ from aiohttp import web
 import probatio
 
 from .. import fields
+from ..application.access import named_gateway
 from ..application.audit import AUDIT
 from ..application.gateways import gateway_removed
 from ..errors import Code, RasError
@@ -153,10 +154,7 @@ async def remove(request: web.Request) -> web.Response:
 
 def _own(request: web.Request) -> Gateway:
     """Return the gateway of the path: the user's, or the gateway that asks."""
-    principal = request[PRINCIPAL]
-    gateway = gateways.get(request.app[DATABASE], request.match_info["gateway_id"])
-    if gateway is None or gateway.user_id != principal.user_id:
-        raise RasError(Code.UNKNOWN, "There is no such gateway")
+    principal, gateway = request[PRINCIPAL], named_gateway(request)
     if principal.kind is Kind.GATEWAY and principal.gateway_id != gateway.gateway_id:
         raise RasError(Code.NOT_PERMITTED, "A gateway may change itself only")
     return gateway

@@ -125,6 +125,14 @@ def own_gateway(request: web.Request, gateway_id: str) -> Gateway:
     return gateway
 
 
+def named_gateway(request: web.Request) -> Gateway:
+    """Return the gateway of the path, if it is the caller's; else raise 4005."""
+    gateway = gateways.get(request.app[DATABASE], request.match_info["gateway_id"])
+    if gateway is None or gateway.user_id != request[PRINCIPAL].user_id:
+        raise RasError(Code.UNKNOWN, "There is no such gateway")
+    return gateway
+
+
 def in_household(app: web.Application, lock: Lock, gateway: Gateway) -> bool:
     """Return whether a gateway is the owner's, or one that he counts as his household's."""
     if gateway.user_id == lock.device.owner:

@@ -14,6 +14,7 @@ import probatio
 from .. import fields
 from ..errors import Code, RasError
 from ..keys import DATABASE, PRINCIPAL, SERVER_ID
+from ..paging import number
 from ..principal import Kind, allow
 from ..store import audit as store
 from ..store.audit import AuditRow
@@ -24,7 +25,8 @@ from .audit_check import Verdict, authentic, verify
 from .checkpoints import CHECKPOINTS, Checkpoints
 
 _LIMIT: Final = 200
-_DIGITS: Final = 16
+_NUMBERS: Final = range(10**16)
+"""What may be asked for as the number of an entry."""
 _MOST: Final = 50_000
 """Entries that a user has checked at once."""
 _NUMBER: Final = fields.integer(0, 2**53)
@@ -69,21 +71,12 @@ def _page(
 async def show(request: web.Request) -> web.Response:
     """List entries with their hashes, from a number on, or down from a number."""
     newest_first = "before" in request.query
-    start = _number(request, "before" if newest_first else "after")
+    start = number(request, "before" if newest_first else "after", _NUMBERS, default=0)
     rows = _page(request.app, _views(request), start, _LIMIT + 1, newest_first=newest_first)
     items = [{"entry": orjson.loads(row.entry), "hash": row.hash.hex()} for row in rows[:_LIMIT]]
     return answer(
         request, {"items": items, "next": rows[_LIMIT - 1].n if len(rows) > _LIMIT else None}
     )
-
-
-def _number(request: web.Request, name: str) -> int:
-    text = request.query.get(name, "0")
-    if not text.isascii() or not text.isdigit() or len(text) > _DIGITS:
-        raise RasError(
-            Code.MALFORMED, f"{name} must be a number", errors=[(f"/{name}", "a number")]
-        )
-    return int(text)
 
 
 @allow(Kind.USER, Kind.GATEWAY, Kind.ADMIN)
@@ -134,7 +127,7 @@ async def export(request: web.Request) -> web.StreamResponse:
         raise RasError(
             Code.MALFORMED, "format is jsonl or csv", errors=[("/format", "jsonl or csv")]
         )
-    start, views = _number(request, "after"), _views(request)
+    start, views = number(request, "after", _NUMBERS, default=0), _views(request)
     kind, line = form
     response = web.StreamResponse(
         headers={

@@ -7,7 +7,7 @@ from ..store import gateways as store
 from ..store.gateways import Gateway
 from .access import GATEWAYS, in_household
 from .agenda import current_key
-from .lifecycle import raise_epoch, start_rekey
+from .granting import end_keys
 from .locks import LOCKS, Lock
 from .managers import withdraw
 from .sightings import SIGHTINGS
@@ -23,8 +23,7 @@ def gateway_removed(app: web.Application, gateway: Gateway) -> None:
     for device_id in store.reached(app[DATABASE], gateway):
         lock = app[LOCKS].get(device_id)
         if lock is not None and lock.device.owner and _has_something(app, lock, gateway):
-            raise_epoch(app, lock, actor)
-            start_rekey(app, lock, "gateway_removed", actor)
+            end_keys(app, lock, actor)
 
 
 def _has_something(app: web.Application, lock: Lock, gateway: Gateway) -> bool:

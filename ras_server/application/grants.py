@@ -109,8 +109,9 @@ async def create(request: web.Request) -> web.Response:
         grant = replace(grant, user_id=user_id, account=account)
     grant = _with_terms(app, grant, asked)
     require_bounded(request, grant)
-    grant = give(app, lock, grant, request[PRINCIPAL].address)
-    note(request, lock, "grant.create", grant.grant_id, asked)
+    with app[DATABASE].write():
+        grant = give(app, lock, grant, request[PRINCIPAL].address)
+        note(request, lock, "grant.create", grant.grant_id, asked)
     shown = grant_json(app, grant)
     if token:
         shown["token"] = token

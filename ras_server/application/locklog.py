@@ -8,7 +8,7 @@ import probatio
 from .. import fields
 from ..errors import Code, RasError
 from ..keys import DATABASE
-from ..paging import DEFAULT_LIMIT, MAXIMUM_LIMIT
+from ..paging import limit_of, number
 from ..principal import Kind, allow
 from ..store import accounts, grants, records as store
 from ..store.records import LockRecord
@@ -23,7 +23,6 @@ from .witnesses import asker_of, operation_of
 _WRAP: Final = 0x10000
 _HALF: Final = 0x8000
 _MOST: Final = 1000
-_DIGITS: Final = 17
 _U32: Final = fields.integer(0, 0xFFFFFFFF)
 _BYTE: Final = fields.integer(0, 0xFF)
 
@@ -171,23 +170,12 @@ async def show(request: web.Request) -> web.Response:
     lock, standing = live_lock(request)
     if "log" not in standing.right_names:
         raise RasError(Code.NOT_PERMITTED, "The right log is missing")
-    after = _number(request, "after", range(2**53), default=-1)
-    limit = _number(request, "limit", range(1, MAXIMUM_LIMIT + 1), default=DEFAULT_LIMIT)
+    after = number(request, "after", range(2**53), default=-1)
+    limit = limit_of(request)
     found = store.page(request.app[DATABASE], lock.id, (lock.device.registration, after), limit + 1)
     items = [_json(request.app, lock, record) for record in found[:limit]]
     more = items[-1]["record"] if len(found) > limit else None
     return answer(request, {"items": items, "next": more})
-
-
-def _number(request: web.Request, name: str, allowed: range, *, default: int) -> int:
-    if (text := request.query.get(name)) is None:
-        return default
-    plain = text.isascii() and text.isdigit() and len(text) < _DIGITS
-    if not plain or int(text) not in allowed:
-        raise RasError(
-            Code.MALFORMED, f"{name} is out of range", errors=[(f"/{name}", "out of range")]
-        )
-    return int(text)
 
 
 def _json(app: web.Application, lock: Lock, record: LockRecord) -> dict[str, Any]:

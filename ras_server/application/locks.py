@@ -22,7 +22,7 @@ from .answers import NEW_CODE_KEY
 from .audit import AuditLog
 from .custody import CodeKey, Custody, DeviceKey, KeyPair
 from .keyjournal import Entry, KeyJournal
-from .ownership import Phase, State, Step, advance, recovered
+from .ownership import Phase, State, Step, advance, recovered, remains
 
 _NODE: Final = 1
 
@@ -209,16 +209,9 @@ class Locks:
         if self._locks.get(lock.id) is not lock:
             return
         self.on_forget(lock)  # while it is still known whose it was
-        device = lock.device
         store.delete(self.db, lock.id)
-        if device.k_f is not None:
-            known = Device(
-                device_id=lock.id,
-                k_f=device.k_f,
-                state=State.KNOWN,
-                created=device.created,
-            )
-            store.save(self.db, None, Record(device=known))
+        if (left := remains(lock.device)) is not None:
+            store.save(self.db, None, left)
         lock.forgotten = True
         del self._locks[lock.id]
 

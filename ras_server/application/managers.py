@@ -4,12 +4,12 @@ from typing import Final
 
 from aiohttp import web
 
-from ..errors import Code, RasError
 from ..idempotency import once
 from ..keys import DATABASE, PRINCIPAL
 from ..principal import Kind, allow
-from ..store import gateways, grants, managers
+from ..store import grants, managers
 from ..web import answer
+from .access import named_gateway
 from .audit import AUDIT
 from .codes import cancel_codes
 from .granting import end_each
@@ -20,7 +20,7 @@ from .locks import LOCKS
 @once()
 async def put(request: web.Request) -> web.Response:
     """Let a gateway of the caller manage who may use the caller's locks."""
-    app, gateway_id = request.app, _own(request)
+    app, gateway_id = request.app, named_gateway(request).gateway_id
     managers.allow(app[DATABASE], gateway_id, app[LOCKS].now)
     _audit(request, "gateway.manage", gateway_id)
     return answer(request, {"manages": True})
@@ -30,7 +30,7 @@ async def put(request: web.Request) -> web.Response:
 @once()
 async def delete(request: web.Request) -> web.Response:
     """Let a gateway manage access no more; the grants and codes that it gave end."""
-    app, gateway_id = request.app, _own(request)
+    app, gateway_id = request.app, named_gateway(request).gateway_id
     with app[DATABASE].write():
         withdraw(app, gateway_id, request[PRINCIPAL].address)
     _audit(request, "gateway.manage_no_more", gateway_id)
@@ -50,14 +50,6 @@ def withdraw(app: web.Application, gateway_id: str, actor: str) -> None:
         if (lock := app[LOCKS].get(device_id)) is not None:
             cancel_codes(app, lock, code_ids, actor)
     managers.withdraw(app[DATABASE], gateway_id)
-
-
-def _own(request: web.Request) -> str:
-    """Return the gateway of the path, if it is the caller's."""
-    gateway = gateways.get(request.app[DATABASE], request.match_info["gateway_id"])
-    if gateway is None or gateway.user_id != request[PRINCIPAL].user_id:
-        raise RasError(Code.UNKNOWN, "There is no such gateway")
-    return gateway.gateway_id
 
 
 def _audit(request: web.Request, action: str, gateway_id: str) -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from enum import StrEnum
 from typing import Final
 
-from ..store.devices import Record, StoredKey
+from ..store.devices import Device, Record, StoredKey
 
 
 class State(StrEnum):
@@ -145,6 +145,16 @@ def advance(record: Record, step: Step, key: StoredKey | None = None) -> Record:
     if frame is not None and frame.key_id not in {each.key_id for each in keys}:
         frame = None
     return replace(record, device=replace(record.device, state=state), keys=keys, frame=frame)
+
+
+def remains(device: Device) -> Record | None:
+    """Return what is kept of a device that is forgotten: its label key, if that is known."""
+    if device.k_f is None:
+        return None
+    known = Device(
+        device_id=device.device_id, k_f=device.k_f, state=State.KNOWN, created=device.created
+    )
+    return Record(device=known)
 
 
 def recovered(record: Record) -> Record | None:

@@ -17,14 +17,14 @@ from igrs_codec.bsld.keys import RE_KEY_NONCE_SIZE
 from igrs_codec.bsld.ticket import rights_from_names
 
 from ..keys import Random
-from ..store import devices, managers, restored as store, sites
+from ..store import accounts, devices, factors, gateways, grants, managers, restored as store, sites
 from ..store.db import Database
 from ..store.devices import Device, Record, StoredKey
 from .agenda import owner_user
 from .changejournal import Change
 from .geofence import Policy
 from .keyjournal import Entry
-from .ownership import OWNED, Phase, State, Step, advance
+from .ownership import OWNED, Phase, State, Step, advance, remains
 from .transfer import handed_over
 
 _SLACK: Final = 120
@@ -45,7 +45,7 @@ _ENDS: Final[dict[str, _End]] = {
         lambda db, change: store.end_grant(db, change.detail["grant"], change.ts),
     ),
     "gateway.manage_no_more": lambda db, change: managers.withdraw(db, change.subject),
-    "gateway.remove": lambda db, change: store.remove_gateway(db, change.subject),
+    "gateway.remove": lambda db, change: gateways.remove(db, change.subject),
     "gateway.rotate": lambda db, change: store.end_secret(db, change.subject),
     "key.rekey": lambda db, change: store.want_rekey(db, change.subject, change.detail["reason"]),
     "key.revoke_all": lambda db, change: store.want_epoch(
@@ -69,13 +69,13 @@ _ENDS: Final[dict[str, _End]] = {
     "site.remove": lambda db, change: sites.remove(db, change.subject),
     **dict.fromkeys(
         ("user.lock", "user.remove"),
-        lambda db, change: store.lock_user(db, change.subject, locked=True),
+        lambda db, change: accounts.set_locked(db, change.subject, locked=True),
     ),
     **dict.fromkeys(
         ("user.totp.codes", "user.totp.off", "user.totp.on"),
-        lambda db, change: store.end_totp(db, change.subject),
+        lambda db, change: factors.remove(db, change.subject),
     ),
-    "user.unlock": lambda db, change: store.lock_user(db, change.subject, locked=False),
+    "user.unlock": lambda db, change: accounts.set_locked(db, change.subject, locked=False),
     "user_row.change": lambda db, change: store.change_row(
         db,
         change.subject,
@@ -129,8 +129,8 @@ class Recovery:
         elif change.action == "device.wipe":
             self._remove(change.subject)
         elif change.action == "user.reset":
-            none = self._no_password(change.subject)
-            store.end_password(self._db, change.subject, none)
+            accounts.set_scram(self._db, change.subject, self._no_password(change.subject))
+            gateways.end_secrets(self._db, change.subject)
         elif not change.result:  # the lock answered that it is wiped, or it was forgotten
             self._forget(change.subject)
 
@@ -139,12 +139,8 @@ class Recovery:
         if (record := devices.load(self._db, device_id)) is None:
             return
         devices.delete(self._db, device_id)
-        if (label := record.device.k_f) is not None:
-            known = replace(
-                Device(device_id=device_id, state=State.KNOWN, created=record.device.created),
-                k_f=label,
-            )
-            devices.save(self._db, None, Record(device=known))
+        if (left := remains(record.device)) is not None:
+            devices.save(self._db, None, left)
 
     def _remove(self, device_id: str) -> None:
         """Have a lock wiped: its owner wanted that, and it had not answered."""
@@ -158,7 +154,7 @@ class Recovery:
         if record is None or not store.knows_user(self._db, owner):
             self._forget(device_id)
             return
-        store.end_grants(self._db, device_id, at)
+        grants.end_device(self._db, device_id, at)
         sites.take_device(self._db, device_id)
         new = handed_over(record, owner, self._new_uid(device_id), at)
         devices.save(self._db, record, new)

@@ -62,7 +62,6 @@ class AuditIndex:
         """Write the keys that are missing since the last process."""
         self._db = db
         self._pending: list[tuple[str, int]] = []
-        self._last = 0
         self._stale = True
         """Whether what is in memory is no longer what is missing in the table."""
         db.on_rollback(self._forget)
@@ -71,7 +70,6 @@ class AuditIndex:
     def add(self, n: int, entry: dict[str, Any]) -> None:
         """Take the keys of the newest entry."""
         self._pending += [(key, n) for key in keys(entry)]
-        self._last = n
         if len(self._pending) >= _BATCH:
             self._catch_up()
 
@@ -147,16 +145,16 @@ class AuditIndex:
         self._stale = False
         self._pending.clear()
         row = self._db.one("SELECT n FROM audit_keyed")
-        self._last = row["n"] if row is not None else 0
+        last = 0 if row is None else row["n"]
         while rows := self._db.all(
-            "SELECT n, entry FROM audit WHERE n > ? ORDER BY n LIMIT ?", (self._last, _CHUNK)
+            "SELECT n, entry FROM audit WHERE n > ? ORDER BY n LIMIT ?", (last, _CHUNK)
         ):
             for row in rows:
                 self._pending += [(key, row["n"]) for key in keys(orjson.loads(row["entry"]))]
-            self._last = rows[-1]["n"]
+            last = rows[-1]["n"]
             self._write()
 
     def _write(self) -> None:
         pending, self._pending = self._pending, []
         self._db.append("INSERT INTO audit_key VALUES (?, ?)", *pending)
-        self._db.execute("UPDATE audit_keyed SET n = ?", (self._last,), durable=False)
+        self._db.execute("UPDATE audit_keyed SET n = ?", pending[-1][1:], durable=False)

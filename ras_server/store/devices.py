@@ -61,7 +61,6 @@ class StoredFrame:
     value: bytes = field(repr=False)
     time: int
     packet: bytes = field(repr=False)
-    handed: int = 0
     refused: int = 0
     issued: int
 

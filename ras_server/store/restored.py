@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from . import grants
 from .db import Database
 
 _PAST: Final = 1 << 20
@@ -35,23 +36,8 @@ def knows_user(db: Database, user_id: str) -> bool:
 
 def end_grant(db: Database, grant_id: str, at: int) -> None:
     """Revoke a grant; its row at the lock is to be deleted."""
-    db.execute(
-        "UPDATE access_grant SET revoked = coalesce(revoked, ?) WHERE grant_id = ?", (at, grant_id)
-    )
+    grants.revoke(db, grant_id, at)
     db.execute("UPDATE lock_user SET wanted = 0, synced = 0 WHERE grant_id = ?", (grant_id,))
-
-
-def end_grants(db: Database, device_id: str, at: int) -> None:
-    """Revoke every grant for a lock."""
-    db.execute(
-        "UPDATE access_grant SET revoked = coalesce(revoked, ?) WHERE device_id = ?",
-        (at, device_id),
-    )
-
-
-def remove_gateway(db: Database, gateway_id: str) -> None:
-    """Remove a gateway."""
-    db.execute("DELETE FROM gateway WHERE gateway_id = ?", (gateway_id,))
 
 
 def end_secret(db: Database, gateway_id: str) -> None:
@@ -59,23 +45,6 @@ def end_secret(db: Database, gateway_id: str) -> None:
     db.execute(
         "UPDATE gateway SET secret = x'', old_secret = NULL WHERE gateway_id = ?", (gateway_id,)
     )
-
-
-def end_password(db: Database, user_id: str, none: bytes) -> None:
-    """Let a person's password work no more, nor the secrets of his gateways, until it is reset."""
-    db.execute("UPDATE user SET scram = ? WHERE user_id = ?", (none, user_id))
-    db.execute("UPDATE gateway SET secret = x'', old_secret = NULL WHERE user_id = ?", (user_id,))
-
-
-def end_totp(db: Database, user_id: str) -> None:
-    """Let a person's app for codes work no more; the account channel is left."""
-    db.execute("DELETE FROM totp WHERE user_id = ?", (user_id,))
-    db.execute("DELETE FROM recovery_code WHERE user_id = ?", (user_id,))
-
-
-def lock_user(db: Database, user_id: str, *, locked: bool) -> None:
-    """Lock a person out, or let him in again."""
-    db.execute("UPDATE user SET locked = ? WHERE user_id = ?", (locked, user_id))
 
 
 def spend_uses(db: Database) -> None:

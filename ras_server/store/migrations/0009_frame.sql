@@ -1,0 +1,3 @@
+-- Nobody asks whether a frame was handed out.
+
+ALTER TABLE frame DROP COLUMN handed;
