@@ -7,19 +7,21 @@ import random
 from typing import Any, Final
 
 from igrs_codec.bsld import admin
-from igrs_codec.bsld.admin import AdminAnswer, read_answer
+from igrs_codec.bsld.admin import AdminAnswer, Prepare, read_answer
 from igrs_codec.bsld.frame import (
     ALL_RIGHTS,
     Bolt,
     Command,
+    Event,
     Frame,
     FrameType,
+    Method,
     Record,
     Right,
     Status,
 )
-from igrs_codec.bsld.keys import admin_key, admin_key_unowned, code_key, session_key
-from igrs_codec.bsld.lock_state import Ownership, User
+from igrs_codec.bsld.keys import admin_key, admin_key_unowned, code_key, rekeyed, session_key
+from igrs_codec.bsld.lock_state import Ownership, Pending, User
 from igrs_codec.bsld.packet import BlockKey, Hello, Kind, header, parse_header
 from igrs_codec.bsld.ticket import MintedTicket, encode_ttl, mint
 from igrs_codec.bsld.values import AuthAnswer, SessionRequest, StateAnswer
@@ -34,6 +36,10 @@ OTHER_UID: Final = 0x2002
 TODAY: Final = 1_795_000_000
 ANY_DAY: Final = 0xFFFF
 DAY: Final = 86400
+N_R: Final = bytes(range(1, 9))
+K_NEW: Final = rekeyed(K_D, DEVICE, 2, N_R)
+PENDING: Final = Pending(2, K_NEW)
+SAME_EPOCH: Final = admin.raise_epoch(1)
 
 
 class Clock:
@@ -314,6 +320,10 @@ class Client:
         """Send command 10."""
         return self.admin(Command.TIME, admin.set_time(self.hello), time=time, **keys)
 
+    def prepare(self, gen: int = 2, *, x25519: bool = False, **keys: Any) -> Any:
+        """Send command 11."""
+        return self.admin(Command.PREPARE, bytes(Prepare(N_R, x25519, gen)), **keys)
+
     def _admin(self, gen: int | None, k_d: bytes | None) -> tuple[BlockKey, int]:
         own = self.bench.own
         gen = own.gen if gen is None else gen
@@ -336,6 +346,11 @@ def owned(**changes: Any) -> Ownership:
     return Ownership(**(fields | changes))
 
 
+def hellos(client: Client) -> list[Hello]:
+    """Return the HELLOs that followed the last answer."""
+    return [Hello.from_bytes(packet) for packet in client.followed_by]
+
+
 def is_error(packets: list[bytes]) -> bool:
     """Return whether the lock said nothing but ERR."""
     return len(packets) == 1 and packets[0][0] == 0x60
@@ -345,3 +360,8 @@ def writes(bench: Bench) -> Callable[[], int]:
     """Return a function that counts the primitive writes from now on."""
     before = bench.medium.writes
     return lambda: bench.medium.writes - before
+
+
+def no_record(why: Status, time: int) -> Record:
+    """Return the record that says that there is none."""
+    return Record(number=0, uid=0, method=Method.HAND, event=Event.NONE, detail=why, time=time)

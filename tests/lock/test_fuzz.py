@@ -4,13 +4,11 @@ from hypothesis import given, settings, strategies as st
 
 from igrs_codec.bsld.codes import CodeId
 from igrs_codec.bsld.frame import Command, Frame, FrameType, Right
-from igrs_codec.bsld.keys import rekeyed
 from igrs_codec.bsld.lock_state import DEFAULT_CONFIG, Ownership, Pending, User
-from tests.lock.bench import DEVICE, K_D, TODAY, Bench, owned
+from tests.lock.bench import K_D, K_NEW, PENDING, TODAY, Bench, owned
 
 U8, U16, U32 = (st.integers(0, 256**size - 1) for size in (1, 2, 4))
 KEY = st.binary(min_size=16, max_size=16)
-K_NEW = rekeyed(K_D, DEVICE, 2, bytes(8))
 
 OWNERSHIPS = st.builds(
     Ownership,
@@ -70,7 +68,7 @@ VALUES = st.binary(min_size=9, max_size=9)
 )
 def test_any_authentic_administration(frames: list[tuple[Command, bytes, bool]]) -> None:
     """Even a RAS that writes nonsense leaves a lock that boots with what it had."""
-    bench = Bench(owned(pending=Pending(2, K_NEW)))
+    bench = Bench(owned(pending=PENDING))
     for number, (command, value, pending) in enumerate(frames):
         client = bench.client()
         gen, k_d = (2, K_NEW) if pending or bench.own.gen == 2 else (1, K_D)

@@ -13,7 +13,6 @@ from igrs_codec.bsld.packet import prov_packets
 from tests.lock.bench import DEVICE, K_D, TODAY, Bench, owned
 
 K_NEXT: Final = bytes(range(1, 17))
-N_R: Final = bytes(8)
 RAS_KEY: Final = public_key(bytes(range(32)))
 
 STATES: Final = {
@@ -30,8 +29,7 @@ def prepare(bench: Bench) -> None:
     client.set_time(TODAY)
     for packet in prov_packets(RAS_KEY):
         client.write(packet)
-    gen = bench.own.gen + 1
-    client.admin(Command.PREPARE, admin.prepare(N_R, gen, x25519=True), time=TODAY + 1)
+    client.prepare(bench.own.gen + 1, x25519=True, time=TODAY + 1)
 
 
 def raise_epoch(bench: Bench) -> None:
