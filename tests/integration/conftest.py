@@ -4,6 +4,8 @@ from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
 from typing import Any
 
+from homeassistant.auth.const import GROUP_ID_ADMIN
+from homeassistant.auth.models import User
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.setup import async_setup_component
@@ -20,6 +22,7 @@ from tests.integration.home import (
     register,
     until,
 )
+from tests.integration.people import connect
 from tests.integration.radio import HomeRadio, home_radio
 from tests.integration.server import Ras, running_ras
 from tests.integration.watch import blocking_calls, reports
@@ -116,6 +119,28 @@ async def home(
         if entry.state is ConfigEntryState.LOADED:
             await hass.config_entries.async_unload(entry.entry_id)
         await hass.async_block_till_done()
+
+
+@pytest.fixture
+async def admin(home: Home) -> User:
+    """Return a user who administers Home Assistant, and is nobody at the RAS."""
+    return await home.hass.auth.async_create_user("Adam", group_ids=[GROUP_ID_ADMIN])
+
+
+@pytest.fixture
+async def anna(home: Home) -> User:
+    """Return the user who is the owner of the lock."""
+    user = await home.hass.auth.async_create_user("Anna", group_ids=[GROUP_ID_ADMIN])
+    return await connect(home, user, home.ras.person.user_id)
+
+
+@pytest.fixture
+async def manager(home: Home) -> Home:
+    """Return a home that the owner lets manage people and codes."""
+    gateway_id = home.entry.data["gateway_id"]
+    answer = await home.ras.person.request("PUT", f"/v1/gateways/{gateway_id}/manager")
+    assert answer.http == 200, answer
+    return home
 
 
 @pytest.fixture

@@ -19,10 +19,7 @@ from custom_components.igrs.access import DENIED, EVENTS
 from custom_components.igrs.asker import How
 from custom_components.igrs.timeline import Stage
 from tests.integration.home import LOCK, Home, later, until
-from tests.integration.test_actions import anna, manager
 from tests.integration.test_blueprints import NAMES, denied
-
-__all__ = ["anna", "manager"]
 
 PAGE: Final = (Path(__file__).parents[2] / "docs/automations.md").read_text(encoding="utf-8")
 EXAMPLES: Final[list[dict[str, Any]]] = [

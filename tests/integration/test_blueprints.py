@@ -26,7 +26,6 @@ from custom_components.igrs.access import Access
 from custom_components.igrs.errors import LockError
 from igrs_codec.bsld.frame import Bolt, Operation
 from tests.integration.home import LOCK, Home, later, until
-from tests.integration.test_actions import manager  # noqa: F401 - a fixture
 
 FOLDER: Final = Path(__file__).parents[2] / "blueprints/automation/igrs"
 NAMES: Final = sorted(path.stem for path in FOLDER.glob("*.yaml"))
@@ -401,11 +400,7 @@ class Guests(CalendarEntity):
         return [self._event] if begins < end_date and start_date < begins else []
 
 
-async def test_guest_code(
-    home: Home,
-    manager: Home,  # noqa: F811 - the fixture
-    told: Told,
-) -> None:
+async def test_guest_code(home: Home, manager: Home, told: Told) -> None:
     """Before a guest comes he gets a code, which opens the door from the beginning of his stay."""
     assert manager is home
     start = dt_util.now().replace(microsecond=0) + timedelta(hours=1, minutes=1)

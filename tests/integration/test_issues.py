@@ -1,31 +1,14 @@
 """What has to be looked after is shown under Repairs, and goes when it is over."""
 
-from homeassistant.data_entry_flow import FlowResultType
-from homeassistant.helpers import issue_registry as ir
+from homeassistant.auth.models import User
 import pytest
 
 from custom_components.igrs import gateway as gateway_module
 from custom_components.igrs.issues import Trouble
 from custom_components.igrs.ras_errors import RasSchemaError
-from custom_components.igrs.repairs import Seen, async_create_fix_flow
+from tests.integration.actions import act
 from tests.integration.home import DEVICE_ID, Home, later, until
-
-
-def raised(home: Home) -> set[str]:
-    """Return the kinds of trouble that are shown."""
-    issues = ir.async_get(home.hass).issues.values()
-    return {issue.translation_key or "" for issue in issues if issue.domain == "igrs"}
-
-
-async def seen(home: Home, trouble: Trouble, about: str = "") -> None:
-    """Say that the trouble was looked at."""
-    data = {"entry_id": home.entry.entry_id, "trouble": trouble.value, "about": about}
-    flow = await async_create_fix_flow(home.hass, "", dict(data))
-    assert isinstance(flow, Seen)
-    flow.hass, flow.handler, flow.issue_id = home.hass, "igrs", ""
-    form = await flow.async_step_init()
-    assert form["type"] is FlowResultType.FORM
-    assert (await flow.async_step_confirm({}))["type"] is FlowResultType.CREATE_ENTRY
+from tests.integration.repairs import raised, seen
 
 
 async def test_clock_drift(home: Home) -> None:
@@ -121,3 +104,25 @@ async def test_log_gap(home: Home) -> None:
     assert raised(home) == set()
     later(home, 62)
     assert raised(home) == set()
+
+
+async def test_stolen_login(manager: Home, anna: User) -> None:
+    """What somebody else manages with the login of this home is told, until it was looked after."""
+    await act(manager, "create_temporary_code", kind="hour")
+    data = manager.entry.data
+    thief = await manager.ras.person.another().log_in_gateway(
+        {key: data[key] for key in ("gateway_id", "gateway_secret")}
+    )
+    assert raised(manager) == set()
+
+    stolen = await thief.post(f"/v1/devices/{DEVICE_ID}/codes", {"class": 1})
+    assert stolen.http == 201
+    await until(lambda: raised(manager) == {Trouble.IMPERSONATED})
+    await manager.hass.config_entries.async_reload(manager.entry.entry_id)
+    await until(lambda: manager.gateway.online)
+    later(manager, 31)
+    assert raised(manager) == {Trouble.IMPERSONATED}
+
+    await seen(manager, Trouble.IMPERSONATED, DEVICE_ID)
+    later(manager, 62)
+    assert raised(manager) == set()

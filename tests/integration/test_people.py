@@ -1,11 +1,7 @@
 """Users of Home Assistant who are persons of the RAS: it decides for each of them."""
 
-from types import MappingProxyType
-from typing import Any
-
 from homeassistant.auth.const import GROUP_ID_ADMIN
 from homeassistant.auth.models import User
-from homeassistant.config_entries import ConfigSubentry
 from homeassistant.const import ATTR_ENTITY_ID
 from homeassistant.core import Context
 from homeassistant.data_entry_flow import FlowResultType
@@ -14,39 +10,9 @@ import pytest
 
 from igrs_codec.bsld.frame import Bolt
 from tests.integration.home import DEVICE_ID, LOCK, Home, until
-from tests.ras_server.client import Client
+from tests.integration.people import bea, connected
 
 EVENT = "event.front_door_access"
-
-
-async def connected(home: Home, person: str) -> User:
-    """Return a user of Home Assistant who is a person of the RAS."""
-    user = await home.hass.auth.async_create_user("Bea")
-    home.hass.config_entries.async_add_subentry(
-        home.entry,
-        ConfigSubentry(
-            data=MappingProxyType({"user": user.id, "person": person}),
-            subentry_type="person",
-            title="Bea",
-            unique_id=user.id,
-        ),
-    )
-    await until(lambda: user.id in home.gateway.people)
-    return user
-
-
-async def bea(home: Home, **grant: Any) -> Client:
-    """Return a person with an account, and a grant on the lock if one is given."""
-    anna = home.ras.person
-    person = await anna.another().enter("bea@example.org")
-    if grant:
-        given = await anna.post(
-            f"/v1/devices/{DEVICE_ID}/grants",
-            {"subject": {"kind": "user", "user_id": person.user_id}, **grant},
-        )
-        assert given.http == 201, given
-        await until(lambda: not home.coordinator._carrier.pending)
-    return person
 
 
 async def unlock(home: Home, user: User) -> None:

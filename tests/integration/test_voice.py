@@ -38,7 +38,7 @@ from custom_components.igrs.voice import async_said
 from igrs_codec.bsld.frame import Bolt, Operation
 from tests.integration.assist import PIN, choose, expose, heard, say
 from tests.integration.home import LOCK, Home, later, until
-from tests.integration.test_people import bea, connected
+from tests.integration.people import bea, connected
 
 EVENT: Final = "event.front_door_access"
 MANUAL: Final = Path(__file__).parents[2] / "docs/security-choices.md"

@@ -10,8 +10,8 @@ import pytest
 
 from igrs_codec.bsld.frame import Bolt
 from tests.integration.home import DEVICE_ID, LOCK, Home, until
+from tests.integration.people import bea, connected
 from tests.integration.server import logged
-from tests.integration.test_people import bea, connected
 from tests.ras_server.client import Answer
 
 PIN = "704319528"
