@@ -12,7 +12,7 @@ from igrs_codec.bsld import admin, keys
 from igrs_codec.bsld.driver import BsldLink
 from igrs_codec.bsld.flight import State
 from igrs_codec.bsld.frame import Bolt, Command, Operation, Right, Status
-from igrs_codec.bsld.packet import BlockKey, Hello, prov_packets
+from igrs_codec.bsld.packet import BlockKey, Hello, Kind, parse_header, prov_packets
 from igrs_codec.bsld.session import HelloMemory
 from igrs_codec.bsld.ticket import Ticket
 from igrs_codec.bsld.tracker import Tracker
@@ -36,6 +36,27 @@ def untouched(packet: bytes) -> list[bytes]:
 def dropped(_: bytes) -> list[bytes]:
     """Swallow a packet."""
     return []
+
+
+def first(kind: Kind, then: Hand) -> Hand:
+    """Return a hand that touches the first packet of a kind, and no other."""
+    done = False
+
+    def hand(packet: bytes) -> list[bytes]:
+        nonlocal done
+        if done or parse_header(packet).kind is not kind:
+            return [packet]
+        done = True
+        return then(packet)
+
+    return hand
+
+
+def one[T](events: list[Event], kind: type[T]) -> T:
+    """Return the only event of a kind."""
+    found = [event for event in events if isinstance(event, kind)]
+    assert len(found) == 1, found
+    return found[0]
 
 
 class Ras:
