@@ -10,13 +10,13 @@ from homeassistant.components.binary_sensor import (
     BinarySensorEntityDescription,
 )
 from homeassistant.const import EntityCategory
-from homeassistant.core import HomeAssistant, callback
+from homeassistant.core import HomeAssistant
 from homeassistant.helpers.device_registry import DeviceInfo
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .const import DOMAIN
 from .coordinator import IgrsCoordinator
-from .entity import IgrsEntity
+from .entity import IgrsEntity, async_add_to_locks
 from .gateway import Gateway, IgrsConfigEntry
 from .igrs_codec.bsld.frame import Bolt, Capability, Door, LockState
 from .storage import LockMemory
@@ -68,27 +68,16 @@ async def async_setup_entry(
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
     """Add the sensors of the gateway, and of each lock, now and later."""
-
-    @callback
-    def add(coordinator: IgrsCoordinator) -> None:
-        """Add the sensors of a lock; a door sensor when the lock says that it has one."""
-        async_add_entities(
-            [LockBinarySensor(coordinator, description) for description in SENSORS],
-            config_subentry_id=coordinator.subentry_id,
-        )
-
-        @callback
-        def add_door() -> None:
-            if coordinator.can(Capability.DOOR_SENSOR):
-                async_add_entities(
-                    [LockBinarySensor(coordinator, DOOR)],
-                    config_subentry_id=coordinator.subentry_id,
-                )
-
-        coordinator.async_when_known(add_door)
-
     async_add_entities([ConnectionSensor(entry.runtime_data)])
-    entry.async_on_unload(entry.runtime_data.async_on_lock(add))
+    async_add_to_locks(
+        entry, async_add_entities, lambda it: [LockBinarySensor(it, each) for each in SENSORS]
+    )
+    async_add_to_locks(
+        entry,
+        async_add_entities,
+        lambda it: [LockBinarySensor(it, DOOR)],
+        needs=Capability.DOOR_SENSOR,
+    )
 
 
 class ConnectionSensor(BinarySensorEntity):

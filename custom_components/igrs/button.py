@@ -10,7 +10,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .coordinator import IgrsCoordinator
-from .entity import IgrsEntity
+from .entity import IgrsEntity, async_add_to_locks
 from .errors import refusal
 from .gateway import IgrsConfigEntry
 from .ras_errors import RasError
@@ -47,13 +47,8 @@ async def async_setup_entry(
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
     """Add the buttons of each lock, now and later."""
-    entry.async_on_unload(
-        entry.runtime_data.async_on_lock(
-            lambda coordinator: async_add_entities(
-                [LockButton(coordinator, description) for description in BUTTONS],
-                config_subentry_id=coordinator.subentry_id,
-            )
-        )
+    async_add_to_locks(
+        entry, async_add_entities, lambda it: [LockButton(it, each) for each in BUTTONS]
     )
 
 

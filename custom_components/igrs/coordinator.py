@@ -142,7 +142,8 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
             Want.TIME: lambda: self.work(self.supply.async_set_time(), "clock"),
             Want.STATE: self.learner.async_soon,
         }
-        self._known_listeners: list[CALLBACK_TYPE] = []
+        # Who waits for the lock to say that it can do something.
+        self._awaited: list[tuple[Capability, CALLBACK_TYPE]] = []
 
     @property
     def _gateway(self) -> Gateway:
@@ -161,12 +162,12 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
     # What the entities use
 
     @callback
-    def async_when_known(self, listener: CALLBACK_TYPE) -> None:
-        """Call the listener once the lock has said what it can do."""
-        if self.memory.version is None:
-            self._known_listeners.append(listener)
-        else:
+    def async_when_able(self, capability: Capability, listener: CALLBACK_TYPE) -> None:
+        """Call the listener once the lock has said that it can do something."""
+        if self.can(capability):
             listener()
+        else:
+            self._awaited.append((capability, listener))
 
     def can(self, capability: Capability) -> bool:
         """Return whether the lock has said that it can do something."""
@@ -386,9 +387,9 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
         """Show what the lock is and can do (called by the learner)."""
         self._file.save()
         async_describe(self.hass, self.config_entry.entry_id, self.device_id, self.memory.version)
-        listeners, self._known_listeners = self._known_listeners, []
-        for listener in listeners:
-            listener()
+        awaited, self._awaited = self._awaited, []
+        for capability, listener in awaited:
+            self.async_when_able(capability, listener)
 
 
 def _is_more_than_a_door(before: Shown | None, after: Shown | None) -> bool:

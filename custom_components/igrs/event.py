@@ -9,7 +9,7 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from .access import DENIED, EVENTS, Access
 from .const import EVENT_ACCESS
 from .coordinator import IgrsCoordinator
-from .entity import IgrsEntity
+from .entity import IgrsEntity, async_add_to_locks
 from .gateway import IgrsConfigEntry
 
 PARALLEL_UPDATES = 0  # nothing is polled
@@ -21,13 +21,7 @@ async def async_setup_entry(
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
     """Add the events of each lock, now and later."""
-    entry.async_on_unload(
-        entry.runtime_data.async_on_lock(
-            lambda coordinator: async_add_entities(
-                [AccessEvent(coordinator)], config_subentry_id=coordinator.subentry_id
-            )
-        )
-    )
+    async_add_to_locks(entry, async_add_entities, lambda it: [AccessEvent(it)])
 
 
 class AccessEvent(IgrsEntity, EventEntity):

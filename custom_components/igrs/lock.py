@@ -10,7 +10,7 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .asker import async_asker
 from .coordinator import IgrsCoordinator
-from .entity import IgrsEntity
+from .entity import IgrsEntity, async_add_to_locks
 from .gateway import IgrsConfigEntry
 from .igrs_codec.bsld.frame import Bolt, Capability, Operation
 from .voice import async_operate
@@ -28,13 +28,7 @@ async def async_setup_entry(
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
     """Add the bolt of each lock, now and later."""
-    entry.async_on_unload(
-        entry.runtime_data.async_on_lock(
-            lambda coordinator: async_add_entities(
-                [IgrsLock(coordinator)], config_subentry_id=coordinator.subentry_id
-            )
-        )
-    )
+    async_add_to_locks(entry, async_add_entities, lambda it: [IgrsLock(it)])
 
 
 class IgrsLock(IgrsEntity, LockEntity):

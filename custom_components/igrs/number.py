@@ -4,11 +4,11 @@ from typing import override
 
 from homeassistant.components.number import NumberDeviceClass, NumberEntity, NumberMode
 from homeassistant.const import EntityCategory, UnitOfTime
-from homeassistant.core import HomeAssistant, callback
+from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .coordinator import IgrsCoordinator
-from .entity import IgrsEntity
+from .entity import IgrsEntity, async_add_to_locks
 from .errors import refusal
 from .gateway import IgrsConfigEntry
 from .igrs_codec.bsld.frame import Capability
@@ -23,19 +23,9 @@ async def async_setup_entry(
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
     """Add the number of each lock that can lock itself, now and later."""
-
-    @callback
-    def add(coordinator: IgrsCoordinator) -> None:
-        @callback
-        def known() -> None:
-            if coordinator.can(Capability.AUTO_RELOCK):
-                async_add_entities(
-                    [AutoRelock(coordinator)], config_subentry_id=coordinator.subentry_id
-                )
-
-        coordinator.async_when_known(known)
-
-    entry.async_on_unload(entry.runtime_data.async_on_lock(add))
+    async_add_to_locks(
+        entry, async_add_entities, lambda it: [AutoRelock(it)], needs=Capability.AUTO_RELOCK
+    )
 
 
 class AutoRelock(IgrsEntity, NumberEntity):

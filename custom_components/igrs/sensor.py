@@ -24,7 +24,7 @@ from homeassistant.util import dt as dt_util
 
 from .asker import How
 from .coordinator import IgrsCoordinator
-from .entity import IgrsEntity
+from .entity import IgrsEntity, async_add_to_locks
 from .gateway import IgrsConfigEntry
 from .storage import Measured
 
@@ -135,13 +135,8 @@ async def async_setup_entry(
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
     """Add the sensors of each lock, now and later."""
-    entry.async_on_unload(
-        entry.runtime_data.async_on_lock(
-            lambda coordinator: async_add_entities(
-                [LockSensor(coordinator, description) for description in SENSORS],
-                config_subentry_id=coordinator.subentry_id,
-            )
-        )
+    async_add_to_locks(
+        entry, async_add_entities, lambda it: [LockSensor(it, each) for each in SENSORS]
     )
 
 

@@ -12,7 +12,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .coordinator import IgrsCoordinator
-from .entity import IgrsEntity
+from .entity import IgrsEntity, async_add_to_locks
 from .gateway import IgrsConfigEntry
 from .igrs_codec.bsld.values import Version
 
@@ -25,14 +25,7 @@ async def async_setup_entry(
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
     """Add the firmware of each lock, now and later."""
-    gateway = entry.runtime_data
-    entry.async_on_unload(
-        gateway.async_on_lock(
-            lambda coordinator: async_add_entities(
-                [Firmware(coordinator)], config_subentry_id=coordinator.subentry_id
-            )
-        )
-    )
+    async_add_to_locks(entry, async_add_entities, lambda it: [Firmware(it)])
 
 
 class Firmware(IgrsEntity, UpdateEntity):
