@@ -16,32 +16,17 @@ from homeassistant.core import HomeAssistant
 from .answers import Exchange, PendingFrame, Tickets
 from .const import LOGGER
 from .dialogue import Dialogue, FailedError
-from .errors import LockError, Reason
+from .errors import LockError, Reason, given_up, not_done
 from .igrs_codec.bsld.driver import BsldLink
-from .igrs_codec.bsld.frame import (
-    Bolt,
-    Command,
-    Operation,
-    Record,
-    Right,
-    Status,
-)
+from .igrs_codec.bsld.frame import Bolt, Command, Operation, Record, Right, Status
 from .igrs_codec.bsld.session import Answered, HelloMemory, Moved, Recorded
 from .igrs_codec.bsld.ticket import Ticket
 from .igrs_codec.bsld.tracker import Tracker, clock_agrees
-from .igrs_codec.driver import (
-    Event,
-    Failed,
-    Failure,
-    NeedTicket,
-    NeedTime,
-    Step,
-    TicketTrouble,
-)
+from .igrs_codec.driver import Event, Failure, NeedTicket, NeedTime, Step, TicketTrouble
 from .link import explained, is_full
 from .observer import Observer
 from .ras import GatewayClient
-from .ras_errors import RasError, RasRefusedError
+from .ras_errors import RasError
 from .storage import LockMemory
 from .timeline import Stage, note
 
@@ -53,21 +38,6 @@ TICKET_TTL: Final = 86400  # seconds; renewed long before (protocol 15)
 
 _TRIES: Final = 2
 _MOVING: Final = frozenset({Bolt.LOCKING, Bolt.UNLOCKING})
-_REFUSALS: Final = {
-    Status.DENIED: Reason.DENIED,
-    Status.EXPIRED: Reason.NOT_EXECUTED,
-    Status.CLOCK_UNSET: Reason.CLOCK_UNSET,
-    Status.JAMMED: Reason.JAMMED,
-    Status.BUSY: Reason.MOVING,
-    Status.BAD_ARGUMENT: Reason.NOT_SUPPORTED,
-}
-_FAILURES: Final = {
-    Failure.UNOWNED: Reason.UNOWNED,
-    Failure.NO_TICKET: Reason.TICKET_EXPIRED,
-    Failure.TICKET_REFUSED: Reason.REJECTED,
-    Failure.DENIED: Reason.DENIED,
-    Failure.CLOCK_UNSET: Reason.CLOCK_UNSET,
-}
 
 
 class Done(NamedTuple):
@@ -106,7 +76,6 @@ class Carrier:
         self._queue = asyncio.Lock()
         self._turns: set[asyncio.Timeout] = set()  # that run or wait
         self._closed = False
-        self._spent = False  # the RAS has seen the link's HELLO, and takes it no second time
         self._asked_version = False  # since Home Assistant started
         self._operations = 0  # that run or wait; what only reads does not count
         self._dialogue: Dialogue | None = None
@@ -126,7 +95,7 @@ class Carrier:
             if result.status is Status.OK and result.state and result.state.bolt in _MOVING:
                 result = await self._async_say(Dialogue.async_moved, tries=1)
             if result.status is not Status.OK:
-                raise LockError(_REFUSALS.get(result.status, Reason.FAILED))
+                raise not_done(result.status)
             if result.state and result.state.bolt is Bolt.JAMMED:
                 raise LockError(Reason.JAMMED)
             return Done(result.counter, self._credential)
@@ -214,7 +183,7 @@ class Carrier:
                 finally:
                     self._linger()
         except FailedError as err:
-            raise self._explained(err.failed) from err
+            raise given_up(err.failed, self._refusal) from err
         except TimeoutError as err:
             raise late from err
         finally:
@@ -259,16 +228,16 @@ class Carrier:
 
     async def _async_open_if_closed(self) -> Dialogue:
         """Return the link that is kept, or a new one on which queued frames went first."""
-        if self._spent:
+        if self._dialogue is not None and self._dialogue.spent:
             await self._async_hang_up()
         if self._dialogue is not None and not self._dialogue.closed:
             return self._dialogue
-        self._spent = False
         dialogue = await self._async_open()
         await self._async_deliver(dialogue)
         return dialogue
 
     async def _async_open(self) -> Dialogue:
+        self._dialogue = None  # one that is over says nothing of this one
         if is_full(self._hass, self._address):
             await self._observer.make_room()
         driver = BsldLink(self._tickets, self._hellos, self._tracker, os.urandom)
@@ -308,10 +277,10 @@ class Carrier:
         try:
             async with asyncio.timeout(ASK_RAS_TIMEOUT):
                 if isinstance(need, NeedTime):
-                    self._spent = True
+                    dialogue.spent = True
                     exchange = await self._ras.time(self._device_id, need.hello)
                     await dialogue.async_exchange(exchange)
-                    self._spent = False
+                    dialogue.spent = False
                 else:
                     await self._async_replace_tickets(dialogue, need.trouble)
         except RasError as err:
@@ -388,17 +357,9 @@ class Carrier:
             if dialogue.unanswered:
                 self._observer.state_answered()
 
-    # Why something failed
-
     def _late(self) -> LockError:
         """Return what a deadline that passes now means."""
         dialogue = self._dialogue
         if dialogue is None:
             return explained(self._hass, self._address, Reason.NOT_CONNECTED)
         return LockError(Reason.OUTCOME_UNKNOWN if dialogue.unanswered else Reason.NO_ANSWER)
-
-    def _explained(self, failed: Failed) -> LockError:
-        if failed.reason is Failure.NO_TICKET and isinstance(self._refusal, RasRefusedError):
-            return LockError(Reason.RAS_REFUSES, code=str(self._refusal.code))
-        silence = Reason.OUTCOME_UNKNOWN if failed.unanswered else Reason.NO_ANSWER
-        return LockError(_FAILURES.get(failed.reason, silence))

@@ -53,7 +53,8 @@ class Dialogue:
     """A driven link.
 
     heard gets every event; helped is asked for what the RAS has to help with, and returns
-    the driver's next step. unanswered says that an operation may still be executed.
+    the driver's next step. unanswered says that an operation may still be executed, spent that
+    the RAS has seen the HELLO and takes it no second time: what needs that takes another link.
     """
 
     hello: HelloSeen
@@ -70,6 +71,7 @@ class Dialogue:
         self.driver = driver
         self.closed = False
         self.unanswered = False
+        self.spent = False
         self.counter: int | None = None
         self._link = link
         self._ras = ras

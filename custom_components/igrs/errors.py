@@ -5,6 +5,8 @@ from enum import StrEnum
 from homeassistant.exceptions import HomeAssistantError
 
 from .const import DOMAIN
+from .igrs_codec.bsld.frame import Status
+from .igrs_codec.driver import Failed, Failure
 from .ras_errors import Code, RasError, RasRefusedError
 
 
@@ -55,6 +57,24 @@ CODES: dict[Reason, Code] = {
     Reason.BUSY: Code.BUSY,
 }
 
+# What a lock answers to an operation that it does not do.
+_STATUSES: dict[Status, Reason] = {
+    Status.DENIED: Reason.DENIED,
+    Status.EXPIRED: Reason.NOT_EXECUTED,
+    Status.CLOCK_UNSET: Reason.CLOCK_UNSET,
+    Status.JAMMED: Reason.JAMMED,
+    Status.BUSY: Reason.MOVING,
+    Status.BAD_ARGUMENT: Reason.NOT_SUPPORTED,
+}
+
+# Why a driver gives a request up.
+_FAILURES: dict[Failure, Reason] = {
+    Failure.UNOWNED: Reason.UNOWNED,
+    Failure.NO_TICKET: Reason.TICKET_EXPIRED,
+    Failure.TICKET_REFUSED: Reason.REJECTED,
+    Failure.DENIED: Reason.DENIED,
+    Failure.CLOCK_UNSET: Reason.CLOCK_UNSET,
+}
 
 # What the RAS says when it decides or has an operation carried.
 _REASONS: dict[int, Reason] = {
@@ -88,6 +108,19 @@ class LockError(HomeAssistantError):
             translation_placeholders=placeholders,
         )
         self.reason = reason
+
+
+def not_done(status: Status) -> LockError:
+    """Return the error for what a lock answered in place of OK."""
+    return LockError(_STATUSES.get(status, Reason.FAILED))
+
+
+def given_up(failed: Failed, refused: RasError | None) -> LockError:
+    """Return the error for a request that came to nothing; refused is what the RAS said to it."""
+    if failed.reason is Failure.NO_TICKET and isinstance(refused, RasRefusedError):
+        return LockError(Reason.RAS_REFUSES, code=str(refused.code))
+    silence = Reason.OUTCOME_UNKNOWN if failed.unanswered else Reason.NO_ANSWER
+    return LockError(_FAILURES.get(failed.reason, silence))
 
 
 def refusal(err: RasError | int | None) -> LockError:
