@@ -20,15 +20,9 @@ from ..driver import (
     Step,
     TicketTrouble,
 )
-from ..errors import (
-    IgrsError,
-    PacketError,
-    ProtocolError,
-    Reason,
-    RefusedError,
-)
+from ..errors import IgrsError, PacketError, ProtocolError, Reason, RefusedError
 from . import questions
-from .flight import Carried, Request, State
+from .flight import Carried, Request, State, is_late
 from .frame import Command, Operation, Status
 from .greeting import Greeting
 from .packet import Kind, parse_header
@@ -243,17 +237,9 @@ class BsldLink:
             return
         except IgrsError:
             return
-        if not self._late(event):
+        if not is_late(event, self._job):
             self._events.append(event)
         self._heard(event, now)
-
-    def _late(self, event: SessionEvent) -> bool:
-        """Whether an answer to a repeated operation comes when another one is asked for."""
-        return (
-            isinstance(event, Answered)
-            and event.command is Command.OPERATE
-            and (self._job is None or event.rnd != self._job.rnd)
-        )
 
     def _heard(self, event: SessionEvent, now: float) -> None:
         match event:

@@ -77,6 +77,15 @@ class Request:
                 return False
 
 
+def is_late(event: SessionEvent, job: Request | None) -> bool:
+    """Return whether an answer to a repeated operation comes when another one is asked for."""
+    return (
+        isinstance(event, Answered)
+        and event.command is Command.OPERATE
+        and (job is None or event.rnd != job.rnd)
+    )
+
+
 @dataclass(slots=True)
 class Carried:
     """Packets of the RAS, and what the lock says to them. Raises PacketError."""
