@@ -10,18 +10,14 @@ from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.setup import async_setup_component
 import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
 
+from reference_devices.lock import ReferenceLock
 from reference_devices.peripheral import on_air
 from reference_devices.radio import RadioLink
 from tests.integration.assist import expose
-from tests.integration.home import (
-    Home,
-    RasSwitch,
-    gateway_entry,
-    new_lock,
-    register,
-    until,
-)
+from tests.integration.home import DEVICE, Home, RasSwitch, gateway_entry, new_lock, register, until
+from tests.integration.lock_flow import set_up
 from tests.integration.people import connect
 from tests.integration.radio import HomeRadio, home_radio
 from tests.integration.server import Ras, running_ras
@@ -67,6 +63,14 @@ async def radio(
 
 
 @pytest.fixture
+async def lock(radio: HomeRadio, air: RadioLink) -> AsyncGenerator[ReferenceLock]:
+    """Return a lock on the air, as it comes out of its box."""
+    lock = new_lock()
+    async with on_air(lock, await air.radio(DEVICE)):
+        yield lock
+
+
+@pytest.fixture
 async def ras(socket_enabled: None, tmp_path: Path) -> AsyncGenerator[Ras]:
     """Return a running RAS at which Anna has an account."""
     async with running_ras(tmp_path) as ras:
@@ -80,6 +84,15 @@ async def switch(socket_enabled: None, tmp_path: Path) -> AsyncGenerator[RasSwit
     await switch.start()
     yield switch
     await switch.stop()
+
+
+@pytest.fixture
+async def entry(
+    hass: HomeAssistant, switch: RasSwitch, lock: ReferenceLock
+) -> AsyncGenerator[MockConfigEntry]:
+    """Return a home that is connected to its server, and hears a lock that is not registered."""
+    async with set_up(hass, switch.ras) as entry:
+        yield entry
 
 
 @pytest.fixture

@@ -11,12 +11,15 @@ from typing import Any, Final
 
 from aiohttp import ClientSession, TCPConnector, web
 from aiohttp.test_utils import TestServer
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 import pytest
 
 from ras_server.account.delivery import DELIVER
 from ras_server.app import create_app
 from ras_server.settings import Settings
 from ras_server.vault import Vault
+from tests.ras_server.certificates import certificate
 from tests.ras_server.client import PASSWORD, Client, Outbox
 
 ACCOUNT: Final = "anna@example.org"
@@ -40,6 +43,18 @@ class MovableClock:
     def __call__(self) -> float:
         """Return Unix seconds."""
         return time.time() + self.ahead
+
+
+class Certificate:
+    """A certificate that nobody vouches for."""
+
+    def __init__(self, folder: Path) -> None:
+        """Make it, with a key of its own."""
+        certificate_path, key_path = certificate(folder)
+        made = x509.load_pem_x509_certificate(certificate_path.read_bytes())
+        self.fingerprint = made.fingerprint(hashes.SHA256())
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.load_cert_chain(certificate_path, key_path)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -16,15 +16,8 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from igrs_codec.bsld.frame import Bolt
 from reference_devices.lock import ReferenceLock
 from tests.integration.home import RasSwitch, until
+from tests.integration.lock_flow import CODE, heard, offered, press_button
 from tests.integration.radio import HomeRadio
-from tests.integration.test_config_flow_lock import (
-    CODE,
-    entry,
-    heard,
-    lock,
-    offered,
-    press_button,
-)
 from tests.integration.test_cuts import Case, cases
 
 _LINK: Final = ("connect", "services", "subscribe", "hear HELLO")
@@ -34,8 +27,6 @@ _COMMIT: Final = ("write ADMIN", "hear ADMIN", "hear HELLO")
 
 REGISTRATION: Final = (*_LINK, *_EXCHANGE, *_ANSWERS, *_COMMIT)
 _MINUTE: Final = 61  # seconds
-
-__all__ = ["entry", "lock"]  # fixtures that are used here, too
 
 
 async def submit(hass: HomeAssistant, flow_id: str, **user_input: str) -> ConfigFlowResult:
