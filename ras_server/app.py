@@ -10,7 +10,7 @@ from . import account, application, console, housekeeping, message, metrics, ope
 from .application import checkpoints
 from .application.audit import AUDIT, AuditLog
 from .concurrency import CONCURRENCY, Concurrency
-from .door import REQUEST_TIMEOUT, door, tell_nothing
+from .door import REQUEST_TIMEOUT, behind, unknown
 from .idempotency import RUNNING
 from .keys import CLOCK, DATABASE, RANDOM, SERVER_ID, SETTINGS, VAULT, Clock, Random, new_id
 from .rate import LIMITER, Limiter
@@ -42,10 +42,7 @@ def create_app(
             app[SERVER_ID] = server.identity(database, new_id(app, "ras"))
             yield
 
-    app = web.Application(
-        middlewares=[metrics.measure, door] if settings.metrics else [door],
-        client_max_size=LARGE_BODY_SIZE,
-    )
+    app = web.Application(client_max_size=LARGE_BODY_SIZE)
     app[SETTINGS] = settings
     app[CLOCK] = clock
     app[RANDOM] = random
@@ -54,12 +51,13 @@ def create_app(
     app[LIMITER] = Limiter()
     app[CONCURRENCY] = Concurrency()
     app[WATCH] = Watch(REQUEST_TIMEOUT)
-    app.add_routes(ROUTES)
-    app.add_routes(openapi.OWN_ROUTES)
-    if settings.console:
-        app.add_routes(console.ROUTES)
+    shown = console.ROUTES if settings.console else ()
+    for route in (*ROUTES, *openapi.OWN_ROUTES, *shown, web.route("*", "/{path:.*}", unknown)):
+        handler = behind(route.handler)
+        if settings.metrics:
+            handler = metrics.measured(handler)
+        app.add_routes([web.RouteDef(route.method, route.path, handler, route.kwargs)])
     app.on_shutdown.append(message.close_sockets)
-    app.on_response_prepare.append(tell_nothing(secure=bool(settings.cert)))
     app.cleanup_ctx.extend(
         (
             watch.context,

@@ -117,13 +117,16 @@ class _State:
 METRICS: Final = web.AppKey("metrics", Metrics)
 
 
-@web.middleware
-async def measure(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Take the time of a request."""
-    began = perf_counter()
-    response = await handler(request)
-    request.app[METRICS].request(request, response, perf_counter() - began)
-    return response
+def measured(handler: Handler) -> Handler:
+    """Return a handler whose time is taken."""
+
+    async def measure(request: web.Request) -> web.StreamResponse:
+        began = perf_counter()
+        response = await handler(request)
+        request.app[METRICS].request(request, response, perf_counter() - began)
+        return response
+
+    return measure
 
 
 async def context(app: web.Application) -> AsyncIterator[None]:

@@ -11,12 +11,13 @@ import orjson
 import probatio
 
 from .errors import Code, RasError
-from .keys import BODY, MID, new_mid, now
+from .keys import BODY, MID, SETTINGS, new_mid, now
 
 BODY_SIZE: Final = 64 * 1024  # bytes
 LARGE_BODY_SIZE: Final = 1024 * 1024  # bytes
 _DEPTH: Final = 16  # of JSON
 MID_PATTERN: Final = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
+_HSTS: Final = "max-age=31536000"
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 
 CODE: Final = web.ResponseKey("code", Code)
@@ -151,6 +152,13 @@ def _check(value: object, levels: int) -> None:
             value = list(value.values())
         for each in value:
             _check(each, levels - 1)
+
+
+def sign(app: web.Application, response: web.StreamResponse) -> None:
+    """Tell no more of the software than its name; over TLS, ask to stay with it."""
+    response.headers["Server"] = "ras"
+    if app[SETTINGS].cert:
+        response.headers["Strict-Transport-Security"] = _HSTS
 
 
 def route_name(request: web.Request) -> str:

@@ -19,7 +19,7 @@ from ..principal import Kind, allow
 from ..store import audit as store
 from ..store.audit import AuditRow
 from ..store.audit_index import View
-from ..web import answer, body, long_lived, schema
+from ..web import answer, body, long_lived, schema, sign
 from .audit import AUDIT
 from .audit_check import Verdict, authentic, verify
 from .checkpoints import CHECKPOINTS, Checkpoints
@@ -137,6 +137,7 @@ async def export(request: web.Request) -> web.StreamResponse:
             "X-Content-Type-Options": "nosniff",
         }
     )
+    sign(request.app, response)
     await response.prepare(request)
     if name == "csv":
         await response.write(_row(_COLUMNS))

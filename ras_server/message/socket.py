@@ -21,7 +21,7 @@ from ..keys import CLOCK, DATABASE, PRINCIPAL, SETTINGS, now
 from ..principal import Kind, Principal, public
 from ..store import messages
 from ..version import SCHEMA, VERSION
-from ..web import long_lived, parse, schema, validated
+from ..web import long_lived, parse, schema, sign, validated
 from . import routing
 from .push import PUSH, Connection
 
@@ -70,6 +70,7 @@ async def push(request: web.Request) -> web.WebSocketResponse:
     socket = web.WebSocketResponse(
         protocols=("rump.v1",), max_msg_size=2 * MESSAGE_SIZE, compress=False
     )
+    sign(request.app, socket)
     await socket.prepare(request)
     try:
         await _hold(request, socket)

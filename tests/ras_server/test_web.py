@@ -9,6 +9,7 @@ from aiohttp.test_utils import TestServer
 import pytest
 
 from ras_server.concurrency import ANONYMOUS, CONCURRENCY, NAMED
+from ras_server.door import behind
 from ras_server.errors import Code, RasError
 from ras_server.idempotency import ONCE, once
 from ras_server.keys import DATABASE
@@ -70,7 +71,7 @@ def counter(app: web.Application) -> Counter:
         return await counter.run(request)
 
     for handler in plain, secret, every_time, large:
-        app.router.add_post(f"/v1/test/{handler.__name__}", handler)
+        app.router.add_post(f"/v1/test/{handler.__name__}", behind(handler))
     return counter
 
 
@@ -123,7 +124,7 @@ async def test_shape(client: Client, method: str, path: str, http: int, code: in
     assert (result.http, result.code) == (http, code)
     assert result.body.keys() == {"status", "code", "msg", "mid", "ts", "data"}
     assert result.body["status"] == (0 if code == 0 else 1)
-    assert "Server" not in result.headers
+    assert result.headers["Server"] == "ras"
     assert result.headers["Cache-Control"] == "no-store"
     assert result.headers["Request-Id"]
 

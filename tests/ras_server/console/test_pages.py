@@ -53,7 +53,7 @@ async def test_headers(anna: Reader, door: Door) -> None:
         assert "script-src" not in policy
         assert shown.headers["Cache-Control"] == "no-store"
         assert shown.headers["X-Content-Type-Options"] == "nosniff"
-        assert "Server" not in shown.headers
+        assert shown.headers["Server"] == "ras"
         for forbidden in ("<script", " style=", " onload=", "javascript:", "http://", "https://"):
             assert forbidden not in shown.markup
 
