@@ -19,6 +19,7 @@ class Wrong(StrEnum):
     NOT_THE_OWNER = "not_the_owner"
     NOT_A_MANAGER = "not_a_manager"
     NOT_GIVEN_HERE = "not_given_here"
+    NOT_FOR_ALL = "not_for_all"
     WHO = "who"
     NEEDS_END = "needs_end"
     HOURS = "hours"

@@ -11,14 +11,16 @@ from homeassistant.core import (
     SupportsResponse,
     callback,
 )
+from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import config_validation as cv
 
 from . import actions_audit, actions_codes, actions_lock, actions_users
-from .action_errors import Wrong, refused
+from .action_errors import ActionError, Wrong, refused
 from .action_targets import async_targets
 from .const import DOMAIN
 from .coordinator import IgrsCoordinator
 from .ras_errors import RasError
+from .voice import async_said
 
 type Act = Callable[[IgrsCoordinator, ServiceCall], Awaitable[ServiceResponse]]
 
@@ -85,10 +87,39 @@ def async_setup_services(hass: HomeAssistant) -> None:
 
 
 async def _async_call(hass: HomeAssistant, action: Action, call: ServiceCall) -> ServiceResponse:
-    """Do it for each lock, and return the answers by entity, as actions of entities do."""
+    """Do it for each lock, and return the answers by entity, as actions of entities do.
+
+    What was given for one lock is not lost because another one fails: its answer says why. The
+    first failure is that of the action if nothing was done at all.
+    """
     locks = await async_targets(hass, call, admin=action.admin)
+    answers: dict[str, ServiceResponse] = {}
+    failed: dict[str, HomeAssistantError] = {}
+    for entity_id, lock in locks.items():
+        try:
+            answers[entity_id] = await _async_act(action, lock, call)
+        except HomeAssistantError as err:
+            failed[entity_id] = err
+    if failed and not answers:
+        raise next(iter(failed.values()))
+    said = {
+        entity_id: await async_said(hass, err, hass.config.language)
+        for entity_id, err in failed.items()
+    }
+    if call.return_response:
+        for entity_id, text in said.items():
+            key = failed[entity_id].translation_key
+            answers[entity_id] = {"error": key, "error_text": text}
+        return dict(answers)
+    if failed:
+        texts = " ".join(f"{entity_id}: {text}" for entity_id, text in said.items())
+        raise ActionError(Wrong.NOT_FOR_ALL, done=", ".join(answers), failures=texts)
+    return None
+
+
+async def _async_act(action: Action, lock: IgrsCoordinator, call: ServiceCall) -> ServiceResponse:
+    """Do it for one lock, or raise HomeAssistantError."""
     try:
-        answers = {entity_id: await action.act(lock, call) for entity_id, lock in locks.items()}
+        return await action.act(lock, call)
     except RasError as err:
         raise refused(err, action.unknown) from err
-    return dict(answers) if call.return_response else None

@@ -11,6 +11,7 @@ from homeassistant.components import bluetooth
 from homeassistant.components.lock import DOMAIN as LOCK
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant, callback
+from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.translation import async_get_translations
 
@@ -107,8 +108,8 @@ async def _async_judged(
     return None
 
 
-async def async_said(hass: HomeAssistant, err: LockError, language: str) -> str:
-    """Return what an error says, in the language that is spoken."""
+async def async_said(hass: HomeAssistant, err: HomeAssistantError, language: str) -> str:
+    """Return what an error of this integration says, in the language that is spoken."""
     name = "zh-Hans" if language.startswith("zh") else language.partition("-")[0]
     texts = await async_get_translations(hass, name, "exceptions", {DOMAIN})
     text = texts[f"component.{DOMAIN}.exceptions.{err.translation_key}.message"]
