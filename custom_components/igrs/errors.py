@@ -37,6 +37,8 @@ class Reason(StrEnum):
     USES_SPENT = "uses_spent"
     NEEDS_CONFIRMATION = "needs_confirmation"
     NEEDS_PIN = "needs_pin"
+    NEEDS_SECOND_PERSON = "needs_second_person"
+    SECOND_PERSON_REFUSED = "second_person_refused"
     PIN_WRONG = "pin_wrong"
     PIN_MALFORMED = "pin_malformed"
     PIN_PAUSED = "pin_paused"
@@ -96,6 +98,13 @@ _REASONS: dict[int, Reason] = {
     Code.RATE_LIMITED: Reason.TOO_OFTEN,
 }
 
+# What it says more of the same code.
+_NEEDS: dict[tuple[int | None, str | None], Reason] = {
+    (Code.CONFIRMATION_NEEDED, "pin"): Reason.NEEDS_PIN,
+    (Code.CONFIRMATION_NEEDED, "second_person"): Reason.NEEDS_SECOND_PERSON,
+    (Code.NO_PERMISSION, "second_person"): Reason.SECOND_PERSON_REFUSED,
+}
+
 
 class LockError(HomeAssistantError):
     """A lock could not do, or was not reached to do, what was asked."""
@@ -127,8 +136,6 @@ def refusal(err: RasError | int | None) -> LockError:
     """Return the error for what the RAS said (an error or a code), or did not say."""
     if isinstance(err, RasError) and not isinstance(err, RasRefusedError):
         return LockError(Reason.RAS_SILENT)
-    if isinstance(err, RasError) and err.needs == "pin":
-        return LockError(Reason.NEEDS_PIN)
-    code = err.code if isinstance(err, RasError) else err
-    reason = _REASONS.get(code or Code.FAILED)
+    code, needs = (err.code, err.needs) if isinstance(err, RasError) else (err, None)
+    reason = _NEEDS.get((code, needs)) or _REASONS.get(code or Code.FAILED)
     return LockError(Reason.RAS_REFUSES, code=str(code)) if reason is None else LockError(reason)

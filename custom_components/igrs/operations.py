@@ -53,6 +53,8 @@ REFUSALS: Final = frozenset(
         Reason.USES_SPENT,
         Reason.NEEDS_CONFIRMATION,
         Reason.NEEDS_PIN,
+        Reason.NEEDS_SECOND_PERSON,
+        Reason.SECOND_PERSON_REFUSED,
         Reason.PIN_WRONG,
         Reason.PIN_PAUSED,
     }

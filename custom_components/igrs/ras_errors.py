@@ -72,7 +72,8 @@ class RasError(Exception):
     ) -> None:
         """Keep the code of the answer, the wait it asks for (s), and what is to be shown.
 
-        needs is `pin` or `confirm` with code 3006 (API 6).
+        needs is `pin`, `confirm` or `second_person` with code 3006, `second_person` also with 3001
+        (API 6).
         """
         super().__init__(code)
         self.code = code
