@@ -16,10 +16,7 @@ from homeassistant.config_entries import ConfigSubentry
 from homeassistant.const import ATTR_ENTITY_ID, CONF_URL
 from homeassistant.core import HomeAssistant, State
 from homeassistant.util import dt as dt_util
-from pytest_homeassistant_custom_component.common import (
-    MockConfigEntry,
-    async_fire_time_changed,
-)
+from pytest_homeassistant_custom_component.common import MockConfigEntry, async_fire_time_changed
 from yarl import URL
 
 from custom_components.igrs.coordinator import IgrsCoordinator
@@ -39,6 +36,8 @@ DEVICE_ID: Final = DEVICE.hex().upper()
 ADDRESS: Final = "A1:B2:C3:D4:E5:F6"
 K_F: Final = bytes(range(16, 32))
 LOCK: Final = "lock.front_door"
+EVENT: Final = "event.front_door_access"
+DOOR: Final = "binary_sensor.front_door_door"
 
 
 async def until(condition: Callable[[], bool], seconds: float = 5) -> None:

@@ -18,8 +18,8 @@ from pytest_homeassistant_custom_component.common import async_mock_service
 from custom_components.igrs.access import DENIED, EVENTS
 from custom_components.igrs.asker import How
 from custom_components.igrs.timeline import Stage
+from tests.integration.automations import NAMES, denied
 from tests.integration.home import LOCK, Home, later, until
-from tests.integration.test_blueprints import NAMES, denied
 
 PAGE: Final = (Path(__file__).parents[2] / "docs/automations.md").read_text(encoding="utf-8")
 EXAMPLES: Final[list[dict[str, Any]]] = [

@@ -1,11 +1,10 @@
 """The blueprints: imported, made into automations, and set off by a real lock."""
 
-import asyncio
 from collections.abc import AsyncGenerator
 from datetime import datetime, timedelta
 from pathlib import Path
 import shutil
-from typing import Any, Final, override
+from typing import override
 
 from homeassistant.components.blueprint.importer import fetch_blueprint_from_github_url
 from homeassistant.components.calendar import DOMAIN as CALENDAR, CalendarEntity, CalendarEvent
@@ -16,21 +15,23 @@ from homeassistant.core import HomeAssistant, ServiceCall
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 import pytest
-from pytest_homeassistant_custom_component.common import (
-    async_fire_time_changed,
-    async_mock_service,
-)
+from pytest_homeassistant_custom_component.common import async_fire_time_changed, async_mock_service
 from pytest_homeassistant_custom_component.test_util.aiohttp import AiohttpClientMocker
 
 from custom_components.igrs.access import Access
 from custom_components.igrs.errors import LockError
 from igrs_codec.bsld.frame import Bolt, Operation
-from tests.integration.home import LOCK, Home, later, until
-
-FOLDER: Final = Path(__file__).parents[2] / "blueprints/automation/igrs"
-NAMES: Final = sorted(path.stem for path in FOLDER.glob("*.yaml"))
-ACCESS: Final = "event.front_door_access"
-DOOR: Final = "binary_sensor.front_door_door"
+from tests.integration.automations import (
+    FOLDER,
+    NAMES,
+    at,
+    automate,
+    happened,
+    refuse,
+    running,
+    tell,
+)
+from tests.integration.home import DOOR, EVENT, LOCK, Home, later, until
 
 type Told = list[ServiceCall]
 
@@ -49,32 +50,6 @@ def _folder(hass: HomeAssistant, tmp_path: Path) -> None:
     """Give Home Assistant a folder of its own, with the blueprints in it."""
     hass.config.config_dir = str(tmp_path)
     shutil.copytree(FOLDER, tmp_path / "blueprints/automation/igrs")
-
-
-def tell(**data: str) -> list[dict[str, Any]]:
-    """Return actions that tell something."""
-    return [{"action": "notify.phone", "data": data}]
-
-
-async def automate(home: Home, name: str, **inputs: Any) -> None:
-    """Make an automation of a blueprint."""
-    blueprint = {"path": f"igrs/{name}.yaml", "input": inputs}
-    config = {"automation": [{"id": "1", "alias": name, "use_blueprint": blueprint}]}
-    assert await async_setup_component(home.hass, "automation", config)
-    await home.hass.async_block_till_done()
-    assert home.state(f"automation.{name}").state == "on"
-
-
-async def happened(home: Home, what: str) -> None:
-    """Wait until the event entity has told something, and automations have heard it."""
-    await until(lambda: home.state(ACCESS).attributes.get("event_type") == what)
-    await home.hass.async_block_till_done()
-
-
-async def at(home: Home, when: datetime) -> None:
-    """Let a time of day come."""
-    async_fire_time_changed(home.hass, when)
-    await home.hass.async_block_till_done()
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -98,7 +73,7 @@ async def test_who_unlocked(home: Home, told: Told) -> None:
     await automate(
         home,
         "who_unlocked",
-        access=[ACCESS],
+        access=[EVENT],
         actions=tell(message="{{ door }}: {{ what }} by {{ who or how }}"),
     )
 
@@ -117,7 +92,7 @@ async def test_who_unlocked(home: Home, told: Told) -> None:
 async def test_who_unlocked_of_some(home: Home, told: Told) -> None:
     """With names, only these people are told of."""
     await automate(
-        home, "who_unlocked", access=[ACCESS], people=["Bea"], actions=tell(message="{{ who }}")
+        home, "who_unlocked", access=[EVENT], people=["Bea"], actions=tell(message="{{ who }}")
     )
 
     home.lock.turn_knob(Operation.UNLOCK)
@@ -250,7 +225,7 @@ async def test_weekly_battery(
 
 async def test_alarm(home: Home, told: Told) -> None:
     """Tampering is told at once, refusals when there are three of them in a row."""
-    await automate(home, "alarm", access=ACCESS, actions=tell(message="{{ what }} at {{ door }}"))
+    await automate(home, "alarm", access=EVENT, actions=tell(message="{{ what }} at {{ door }}"))
 
     home.lock.tamper()
     await home.until_state("on", "binary_sensor.front_door_alarm")
@@ -267,7 +242,7 @@ async def test_alarm(home: Home, told: Told) -> None:
 
 async def test_alarm_not_in_a_row(home: Home, told: Told) -> None:
     """Refusals with something else in between are no alarm."""
-    await automate(home, "alarm", access=ACCESS, refusals=2, actions=tell(message="{{ what }}"))
+    await automate(home, "alarm", access=EVENT, refusals=2, actions=tell(message="{{ what }}"))
 
     await refuse(home)
     home.coordinator.history.async_happened(Access(what="unlocked"))
@@ -279,35 +254,8 @@ async def test_alarm_not_in_a_row(home: Home, told: Told) -> None:
     await until(lambda: bool(told))
 
 
-async def refuse(home: Home) -> None:
-    """Let the server tell of a refusal, and the automation hear of it."""
-    before = home.state(ACCESS).state
-    home.gateway._message(denied())
-    await until(lambda: home.state(ACCESS).state != before)
-    for _ in range(20):
-        await asyncio.sleep(0)  # runs that wait go on in their own tasks
-
-
-def running(home: Home, name: str) -> int:
-    """Return how many runs of an automation wait for something."""
-    current: int = home.state(f"automation.{name}").attributes["current"]
-    return current
-
-
-def denied() -> dict[str, Any]:
-    """Return a message by which the server tells of a refusal."""
-    body = {
-        "event": "access_denied",
-        "device_id": "A1B2C3D4E5F6",
-        "code": 3002,
-        "user": "Carl",
-        "asked_by": "user:u-carl",
-    }
-    return {"mi": 9, "seq": 1, "body": body}
-
-
-async def test_left_unlocked(home: Home, told: Told) -> None:
-    """In the evening the door is locked; then there is nothing to tell."""
+async def look_in_a_minute(home: Home) -> datetime:
+    """Have it seen to in a minute that the door is locked; return when that is over."""
     night = dt_util.now().replace(microsecond=0) + timedelta(seconds=60)
     await automate(
         home,
@@ -317,9 +265,15 @@ async def test_left_unlocked(home: Home, told: Told) -> None:
         at=f"{night:%H:%M:%S}",
         actions=tell(message="{{ open_doors | join(', ') }}"),
     )
+    return night + timedelta(seconds=1)
+
+
+async def test_left_unlocked(home: Home, told: Told) -> None:
+    """In the evening the door is locked; then there is nothing to tell."""
+    night = await look_in_a_minute(home)
     await home.call("unlock")
 
-    async_fire_time_changed(home.hass, night + timedelta(seconds=1))
+    async_fire_time_changed(home.hass, night)
     await until(lambda: home.lock.state.bolt is Bolt.LOCKED)
     await home.hass.async_block_till_done()
     assert told == []
@@ -327,20 +281,12 @@ async def test_left_unlocked(home: Home, told: Told) -> None:
 
 async def test_left_open(home: Home, told: Told) -> None:
     """A door that stands open is not locked, but told."""
-    night = dt_util.now().replace(microsecond=0) + timedelta(seconds=60)
-    await automate(
-        home,
-        "left_unlocked",
-        locks=[LOCK],
-        doors=[DOOR],
-        at=f"{night:%H:%M:%S}",
-        actions=tell(message="{{ open_doors | join(', ') }}"),
-    )
+    night = await look_in_a_minute(home)
     await home.call("unlock")
     home.lock.move_door(open=True)
     await home.until_state("on", DOOR)
 
-    await at(home, night + timedelta(seconds=1))
+    await at(home, night)
 
     assert [call.data["message"] for call in told] == ["Front door"]
     assert home.lock.state.bolt is Bolt.UNLOCKED

@@ -9,10 +9,8 @@ from homeassistant.exceptions import HomeAssistantError
 import pytest
 
 from igrs_codec.bsld.frame import Bolt
-from tests.integration.home import DEVICE_ID, LOCK, Home, until
+from tests.integration.home import DEVICE_ID, EVENT, LOCK, Home, until
 from tests.integration.people import bea, connected
-
-EVENT = "event.front_door_access"
 
 
 async def unlock(home: Home, user: User) -> None:

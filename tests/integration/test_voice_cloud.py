@@ -16,12 +16,11 @@ import pytest
 
 from igrs_codec.bsld.frame import Bolt
 from tests.integration.assist import choose
-from tests.integration.home import LOCK, Home
+from tests.integration.home import EVENT, LOCK, Home
 
 GOOGLE_PIN: Final = "1111"
 GOOGLE: Final[Any] = google_home  # not typed
 GOOGLE_CONFIG: Final[Any] = google_http.GoogleConfig  # the same
-EVENT: Final = "event.front_door_access"
 
 
 async def google(home: Home, *, lock: bool, pin: str | None = None) -> dict[str, Any]:

@@ -9,13 +9,12 @@ from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 import pytest
 
 from igrs_codec.bsld.frame import Bolt
-from tests.integration.home import DEVICE_ID, LOCK, Home, until
+from tests.integration.home import DEVICE_ID, EVENT, LOCK, Home, until
 from tests.integration.people import bea, connected
 from tests.integration.server import logged
 from tests.ras_server.client import Answer
 
 PIN = "704319528"
-EVENT = "event.front_door_access"
 
 
 async def unlock(home: Home, user: User | None, code: str | None = None) -> None:

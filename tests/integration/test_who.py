@@ -19,10 +19,8 @@ from custom_components.igrs.igrs_codec.bsld.frame import (
 )
 from custom_components.igrs.logbook import async_describe_events
 from igrs_codec.bsld.frame import Bolt, Method, Operation
-from tests.integration.home import DEVICE_ID, LOCK, Home, later, until
+from tests.integration.home import DEVICE_ID, EVENT, LOCK, Home, later, until
 from tests.ras_server.client import Client
-
-EVENT = "event.front_door_access"
 
 
 async def call(home: Home, service: str, context: Context) -> None:
