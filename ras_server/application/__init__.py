@@ -16,6 +16,7 @@ from . import (
     clock,
     codes,
     configuration,
+    confirmations,
     devices,
     discovery,
     grants,
@@ -35,6 +36,7 @@ from . import (
     witnesses,
 )
 from .access import GATEWAYS
+from .approvals import ASKS, Asks
 from .audit import AUDIT
 from .audits import TURN
 from .changejournal import ChangeJournal
@@ -66,6 +68,7 @@ ROUTES: Final = (
     *grants.ROUTES,
     *managers.ROUTES,
     *guests.ROUTES,
+    *confirmations.ROUTES,
     *sites.ROUTES,
     *people.ROUTES,
     *locklog.ROUTES,
@@ -98,6 +101,7 @@ async def context(app: web.Application) -> AsyncIterator[None]:
     app[TURN] = Lock()
     app[POSITIONS] = Positions()
     app[CONFIRMATIONS] = Confirmations(partial(new_id, app))
+    app[ASKS] = Asks(partial(new_id, app))
     app[TOLD] = {}
     app[GUESTS] = guests.guest
     app[ERRANDS] = {}

@@ -67,6 +67,7 @@ def standing_of(app: web.Application, grant: Grant) -> Standing:
         pin=grant.pin,
         pin_waits=app[LOCKS].now < grant.pin_until,
         uses_left=None if grant.uses_max is None else max(0, grant.uses_max - grant.uses_spent),
+        second_person=bool(grant.second_person),
     )
 
 

@@ -98,7 +98,8 @@ def _grant(request: web.Request, lock: Lock, grant_id: str) -> Grant:
     if grant is None or grant.device_id != lock.id or grant.revoked is not None:
         raise RasError(Code.UNKNOWN, "There is no such grant")
     limits = (grant.schedule, grant.policy, grant.pin, grant.uses_max)
-    if Right.UNLOCK not in Right(grant.rights) or any(each is not None for each in limits):
+    limited = grant.second_person or any(each is not None for each in limits)
+    if Right.UNLOCK not in Right(grant.rights) or limited:
         raise RasError(Code.NOT_PERMITTED, "A keypad cannot keep to the limits of this grant")
     return grant
 

@@ -1,11 +1,13 @@
 """Who may do what: the one decision every path takes (project profile, section 6).
 
 Pure functions. The order of the checks is the order of the section; the first refusal counts. Check
-1 (token, account) is taken at the door, check 9 (lease) by the operation.
+1 (token, account) is taken at the door, check 9 (lease) by the operation. The second person of
+check 7 comes last: nobody is asked for a yes to what is refused all the same.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from hmac import compare_digest
 from typing import Final, NamedTuple
 
@@ -38,6 +40,13 @@ OPENING: Final = frozenset({"unlock", "open"})
 _LETTING_IN: Final = Right.UNLOCK | Right.OPEN | Right.HOLD
 
 
+class Consent(StrEnum):
+    """What somebody else said to a wish."""
+
+    YES = "yes"
+    NO = "no"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
     """How a person stands to a lock, by ownership or by one grant.
@@ -46,7 +55,7 @@ class Standing:
     exclusive. `grant_id` is empty for the owner. `member` tells the household from its guests,
     `met` whether the person ever asked for the lock. `policy` is the grant's own geofence policy.
     `pin` is the HMAC of the PIN that is needed, if one is; `pin_waits` says that no PIN is looked
-    at now. `uses_left` is None without a limit.
+    at now. `uses_left` is None without a limit. `second_person` asks for somebody else's yes.
     """
 
     uid: int
@@ -62,6 +71,7 @@ class Standing:
     pin: bytes | None = None
     pin_waits: bool = False
     uses_left: int | None = None
+    second_person: bool = False
 
     @property
     def right_names(self) -> list[str]:
@@ -79,8 +89,8 @@ class Wish:
     """What a person wants, and what he shows for it.
 
     A command of `NEEDS` and, if it is given, the time it ends; where he is, whether he confirmed
-    it, and the HMAC of the PIN he gave, for each grant. `at_home` is a gateway that acts for the
-    household itself: it has no position.
+    it, and the HMAC of the PIN he gave, for each grant; what somebody else said to it, if anybody
+    did. `at_home` is a gateway that acts for the household itself: it has no position.
     """
 
     command: str
@@ -90,6 +100,7 @@ class Wish:
     place: Place = Place.UNKNOWN
     confirmed: bool = False
     pins: Mapping[str, bytes] | None = None
+    consent: Consent | None = None
 
     @property
     def needs(self) -> Right:
@@ -111,11 +122,15 @@ OPEN_HOUSE: Final = House()
 
 
 class Decision(NamedTuple):
-    """A verdict, the standing it rests on, and the grants whose PIN was wrong."""
+    """A verdict, the standing it rests on, and the grants whose PIN was wrong.
+
+    `wants` says what a refusal rests on if that can be shown: `confirm`, `pin`, `second_person`.
+    """
 
     code: Code
     standing: Standing | None
     wrong_pins: tuple[str, ...] = ()
+    wants: str = ""
 
 
 def decide(
@@ -128,15 +143,18 @@ def decide(
     """
     best, verdict, chosen = -1, Code.DEVICE_UNKNOWN, None
     wrong = []
+    checks = _ALL if wish.command in OPENING else _ALWAYS
     for standing in standings:
-        passed, code = _judge(standing, wish, house, now)
+        passed, code = _passed(checks, standing, wish, house, now)
         if code is Code.PIN_WRONG:
             wrong.append(standing.grant_id)
         if passed > best:
             best, verdict, chosen = passed, code, standing
         if code is Code.OK:
             break
-    return Decision(verdict, chosen, () if verdict is Code.OK else tuple(wrong))
+    if verdict is Code.OK or chosen is None:
+        return Decision(verdict, chosen)
+    return Decision(verdict, chosen, tuple(wrong), _WANTS.get(checks[best], ""))
 
 
 def still(standing: Standing, wish: Wish, now: int, house: House) -> Code:
@@ -144,9 +162,17 @@ def still(standing: Standing, wish: Wish, now: int, house: House) -> Code:
     return _passed(_LASTING if wish.command in OPENING else _ALWAYS, standing, wish, house, now)[1]
 
 
-def _judge(standing: Standing, wish: Wish, house: House, now: int) -> tuple[int, Code]:
-    checks = _ALL if wish.command in OPENING else _ALWAYS
-    return _passed(checks, standing, wish, house, now)
+def may_consent(
+    standings: tuple[Standing, ...], wish: Wish, now: int, house: House = OPEN_HOUSE
+) -> bool:
+    """Return whether a person may say yes to what somebody else wants.
+
+    He may if he could do it alone now and would not have to show anything for it. Where he is does
+    not matter: who asks has to be there.
+    """
+    return any(
+        _passed(_CONSENTING, standing, wish, house, now)[1] is Code.OK for standing in standings
+    )
 
 
 type _Check = Callable[[Standing, Wish, House, int], Code]
@@ -212,15 +238,36 @@ def _has_uses(standing: Standing, _: Wish, __: House, ___: int) -> Code:
     return Code.USES_SPENT if standing.uses_left == 0 else Code.OK
 
 
+def _has_consent(standing: Standing, wish: Wish, _: House, __: int) -> Code:
+    if not standing.second_person or wish.consent is Consent.YES:
+        return Code.OK
+    return Code.NOT_PERMITTED if wish.consent is Consent.NO else Code.CONFIRMATION_NEEDED
+
+
+def _is_alone(standing: Standing, _: Wish, __: House, ___: int) -> Code:
+    limited = standing.second_person or standing.pin is not None or standing.uses_left is not None
+    return Code.NOT_PERMITTED if limited else Code.OK
+
+
 _ALWAYS: Final[tuple[_Check, ...]] = (_lives, _has_right)
 """Checks 3 and 4: to lock, and to ask, needs no more."""
 _LASTING: Final[tuple[_Check, ...]] = (*_ALWAYS, _in_hours, _not_locked_down)
-_ALL: Final[tuple[_Check, ...]] = (*_LASTING, _in_place, _has_pin, _is_timely, _has_uses)
-
-
-def needed(standing: Standing, wish: Wish, house: House) -> str:
-    """Return what a wish that was answered 3006 has to show: `confirm` or `pin`."""
-    return "confirm" if _in_place(standing, wish, house, 0) else "pin"
+_ALL: Final[tuple[_Check, ...]] = (
+    *_LASTING,
+    _in_place,
+    _has_pin,
+    _is_timely,
+    _has_uses,
+    _has_consent,
+)
+_CONSENTING: Final[tuple[_Check, ...]] = (*_LASTING, _is_alone)
+"""What who says yes for somebody else has to pass himself."""
+_WANTS: Final[dict[_Check, str]] = {
+    _in_place: "confirm",
+    _has_pin: "pin",
+    _has_consent: "second_person",
+}
+"""What passes a check that more can be shown for."""
 
 
 def policy_of(standing: Standing, house: House) -> Policy:
@@ -257,12 +304,14 @@ def ticket_terms(
 ) -> Terms:
     """Return the terms of a ticket, which takes the decision ahead of its use.
 
-    What only the server can decide (place, PIN, uses) has no ticket; a schedule ends one.
+    What only the server can decide (place, PIN, uses, a second person) has no ticket; a schedule
+    ends one.
     """
     if not is_live(standing, now):
         return Terms(Code.EXPIRED, Right(0), None)
     fenced = not at_home and policy_of(standing, house) is not Policy.OFF
-    if house.lost or fenced or standing.pin is not None or standing.uses_left is not None:
+    shown = standing.pin is not None or standing.uses_left is not None or standing.second_person
+    if house.lost or fenced or shown:
         return Terms(Code.NOT_PERMITTED, Right(0), None)
     rights, ends = standing.rights, [] if standing.end is None else [standing.end]
     if standing.schedule is not None:

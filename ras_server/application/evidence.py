@@ -94,12 +94,13 @@ class Positions:
 
 
 class Question(NamedTuple):
-    """What has to be confirmed: who wants what at which lock."""
+    """What has to be confirmed: who wants what at which lock, and whether it is to stay so."""
 
     address: str
     user_id: str
     device_id: str
     command: str
+    hold: bool
 
 
 class Confirmations:

@@ -68,6 +68,7 @@ _TERMS: Final[dict[Any, Any]] = {
     probatio.Optional("geofence"): probatio.Any(
         None, schema({probatio.Required("policy"): probatio.In([each.value for each in Policy])})
     ),
+    probatio.Optional("second_person", default=False): bool,
     probatio.Optional("notify", default=False): bool,
     **PERSON,
 }
@@ -155,6 +156,7 @@ def _with_terms(app: web.Application, grant: Grant, asked: dict[str, Any]) -> Gr
         policy=None if geofence is None else geofence["policy"],
         pin=None if pin is None else pin_of(app, grant.grant_id, pin),
         uses_max=asked["uses"].get("max"),
+        second_person=int(asked["second_person"]),
     )
 
 
@@ -171,6 +173,7 @@ def grant_json(app: web.Application, grant: Grant) -> dict[str, Any]:
         "uses": {"max": grant.uses_max, "spent": grant.uses_spent},
         "pin": grant.pin is not None,
         "geofence": None if grant.policy is None else {"policy": grant.policy},
+        "second_person": bool(grant.second_person),
         "notify": bool(grant.notify),
         "household": grant.person_id,
         "revoked": grant.revoked,

@@ -69,6 +69,7 @@ async def show(request: web.Request) -> web.Response:
             "valid": valid,
             "uses_left": standing.uses_left,
             "pin": standing.pin is not None,
+            "second_person": standing.second_person,
         },
     )
 

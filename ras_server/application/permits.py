@@ -12,8 +12,9 @@ from ..principal import Kind
 from ..store import accounts, grants, sites
 from ..store.grants import Use
 from .access import in_household, own_gateway, standing_of, standings
+from .approvals import ASKS, Ask, ask_others, asked_before
 from .audit import AUDIT
-from .decision import OPENING, Decision, House, Standing, Wish, decide, needed, still
+from .decision import OPENING, Consent, Decision, House, Standing, Wish, decide, still
 from .evidence import CONFIRMATIONS, POSITIONS, Question, pin_of, pin_pause
 from .geofence import Fence, Place, Policy, place
 from .locks import LOCKS, Lock
@@ -84,7 +85,10 @@ def fence_of(text: str) -> Fence:
 
 @dataclass(frozen=True, slots=True)
 class Permit:
-    """A wish that was allowed: for whom, on which standing; `use_id` is the use it reserved."""
+    """A wish that was allowed: for whom, on which standing.
+
+    `use_id` is the use it reserved, `ask` what somebody else said yes to.
+    """
 
     app: web.Application
     lock: Lock
@@ -92,6 +96,7 @@ class Permit:
     standing: Standing
     wish: Wish
     use_id: str = ""
+    ask: Ask | None = None
 
     def require_still(self) -> None:
         """Raise what the grant or the site says now, if that is no longer a yes."""
@@ -111,9 +116,14 @@ class Permit:
         return None if grant is None else standing_of(self.app, grant)
 
     def settle(self, code: Code, *, used: bool) -> None:
-        """Note how a use of a grant ended; it is given back if the lock surely did nothing."""
+        """Note how a use of a grant ended.
+
+        It is given back if the lock surely did nothing, and so is somebody else's yes.
+        """
         if not self.use_id:
             return
+        if self.ask is not None and not used:
+            self.app[ASKS].give_back(self.ask)
         grants.settle(self.app[DATABASE], self.use_id, code, returned=not used)
         grant = grants.get(self.app[DATABASE], self.standing.grant_id)
         if grant is not None and grant.notify:
@@ -143,32 +153,64 @@ def allowed(
     """
     now = app[LOCKS].now
     house, fence = house_of(app, lock)
-    question = Question(caller.address, caller.user_id, lock.id, wish.command)
+    question = Question(caller.address, caller.user_id, lock.id, wish.command, wish.relock)
     wish = _with_evidence(app, caller, wish, shown, (question, fence))
+    ask = asked_before(app, lock, question, house)
+    if ask is not None:
+        agreed = ask.consent is Consent.YES  # that is more than a second look of one's own
+        wish = replace(wish, consent=ask.consent, confirmed=wish.confirmed or agreed)
     decision = decide(caller.standings, wish, now, house)
     if decision.code is Code.DEVICE_UNKNOWN and caller.named:
         decision = Decision(Code.NOT_PERMITTED, None)
-    code, standing, wrong_pins = decision
+    code, standing, wrong_pins, wants = decision
     for grant_id in wrong_pins:
         _count_wrong_pin(app, grant_id, now)
+    if code is not Code.OK or wish.consent is not Consent.YES:
+        ask = None
     app[AUDIT].append(
         f"access.{wish.command}",
         caller.address,
         lock.address,
         result=code,
-        detail=_detail(caller, standing, wish, operation),
+        detail=_detail(caller, standing, wish, operation) | _agreed(ask),
     )
     if code is Code.OK and standing is not None:
         if standing.pin is not None and wish.command in OPENING:
             grants.set_pin_tries(app[DATABASE], standing.grant_id, 0, 0)
-        return Permit(app, lock, caller, standing, wish, _reserve(app, standing, wish, now))
-    if code is not Code.CONFIRMATION_NEEDED:
-        _tell_refusal(app, lock, code, caller=caller, standing=standing, wish=wish)
-        raise RasError(code, "The decision is no")
-    data: dict[str, Any] = {"needs": "pin"}
-    if standing is not None and needed(standing, wish, house) == "confirm":
-        data = {"needs": "confirm", "confirmation": app[CONFIRMATIONS].ask(question, now)}
-    raise RasError(code, "More has to be shown", data=data)
+        use_id = _reserve(app, standing, wish, now)
+        if ask is not None:
+            app[ASKS].end(ask)
+        return Permit(app, lock, caller, standing, wish, use_id, ask)
+    if code is Code.CONFIRMATION_NEEDED and standing is not None:
+        data = _needs(app, lock, question, standing=standing, house=house, wants=wants)
+        raise RasError(code, "More has to be shown", data=data)
+    _tell_refusal(app, lock, code, caller=caller, standing=standing, wish=wish)
+    data = {"needs": wants} if wants == "second_person" else {}
+    raise RasError(code, "The decision is no", data=data)
+
+
+def _needs(
+    app: web.Application,
+    lock: Lock,
+    question: Question,
+    *,
+    standing: Standing,
+    house: House,
+    wants: str,
+) -> dict[str, Any]:
+    """Return what has to be shown besides; whoever else has to agree is asked."""
+    needs: dict[str, Any] = {"needs": wants}
+    if wants == "confirm":
+        needs["confirmation"] = app[CONFIRMATIONS].ask(question, app[LOCKS].now)
+    elif wants == "second_person":
+        ask = ask_others(app, lock, question, grant_id=standing.grant_id, house=house)
+        needs |= {"confirmation": ask.confirmation, "ends": ask.ends}
+    return needs
+
+
+def _agreed(ask: Ask | None) -> dict[str, str]:
+    """Return what the audit says of somebody else's yes."""
+    return {} if ask is None else {"agreed": f"user:{ask.by}", "confirmation": ask.confirmation}
 
 
 def _count_wrong_pin(app: web.Application, grant_id: str, now: int) -> None:

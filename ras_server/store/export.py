@@ -23,8 +23,8 @@ PARTS: Final[Mapping[str, str]] = {
     "lock_users": "SELECT device_id, uid, lock_row, rights, grant_id, wanted, synced"
     " FROM lock_user WHERE user_id = :user",
     "grants": "SELECT grant_id, device_id, uid, rights, start, until, schedule, policy, uses_max,"
-    " uses_spent, pin IS NOT NULL AS has_pin, member, notify, revoked, created FROM access_grant"
-    " JOIN holder USING (grant_id) WHERE holder.user_id = :user",
+    " uses_spent, pin IS NOT NULL AS has_pin, second_person, member, notify, revoked, created"
+    " FROM access_grant JOIN holder USING (grant_id) WHERE holder.user_id = :user",
     "grant_uses": "SELECT grant_id, command, at, result, returned FROM grant_use"
     " JOIN holder USING (grant_id) WHERE holder.user_id = :user",
     "sites": "SELECT site_id, name, lockdown, fence, created FROM site WHERE owner = :user",

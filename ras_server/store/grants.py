@@ -8,7 +8,7 @@ from .db import Database
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """What the owner of a lock allows a person (fields as in migrations 0002 and 0004).
+    """What the owner of a lock allows a person (fields as in migrations 0002, 0004 and 0010).
 
     `user_id` is missing as long as the person of `account` is not registered, and for a guest who
     has a `link` (SHA-256 of its token) instead. `met` says that the holder has asked for the lock:
@@ -40,6 +40,7 @@ class Grant:
     uses_spent: int = 0
     person_id: str | None = None
     member: int = 0
+    second_person: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +57,10 @@ class Use:
 
 _NAMES = tuple(each.name for each in fields(Grant))
 _COLUMNS = ", ".join(_NAMES)
-_TERMS = ("uid", "rights", "start", "until", "notify", "schedule", "policy", "pin", "uses_max")
+_TERMS = (
+    *("uid", "rights", "start", "until", "notify"),
+    *("schedule", "policy", "pin", "uses_max", "second_person"),
+)
 _OF_OWNER = (
     "(revoked IS NULL OR max(revoked - 1, created) >= (SELECT registration FROM device"
     " WHERE device.device_id = access_grant.device_id))"

@@ -7,12 +7,12 @@ import pytest
 from igrs_codec.bsld.frame import ALL_RIGHTS, Right
 from ras_server.application.decision import (
     OPEN_HOUSE,
+    Decision,
     House,
     Standing,
     Terms,
     Wish,
     decide,
-    needed,
     still,
     ticket_terms,
 )
@@ -162,7 +162,7 @@ def test_refusal_of_several() -> None:
 
     decision = decide(standings, wish, NOW)
 
-    assert decision == (Code.PIN_WRONG, standings[1], ("gr-1", "gr-2"))
+    assert decision == Decision(Code.PIN_WRONG, standings[1], ("gr-1", "gr-2"), "pin")
 
 
 def test_right_pin_of_another_grant() -> None:
@@ -170,7 +170,7 @@ def test_right_pin_of_another_grant() -> None:
     other = replace(WITH_PIN, grant_id="gr-2")
     wish = replace(UNLOCK, pins={"gr-1": WRONG, "gr-2": PIN})
 
-    assert decide((WITH_PIN, other), wish, NOW) == (Code.OK, other, ())
+    assert decide((WITH_PIN, other), wish, NOW) == Decision(Code.OK, other)
 
 
 def test_pin_does_not_fit_another_grant() -> None:
@@ -178,10 +178,12 @@ def test_pin_does_not_fit_another_grant() -> None:
     assert decide((WITH_PIN,), replace(UNLOCK, pins={"gr-2": PIN}), NOW).code is Code.PIN_WRONG
 
 
-def test_needed() -> None:
-    """What has to be shown is told: first the confirmation, then the PIN."""
-    assert needed(WITH_PIN, AWAY, CONFIRM) == "confirm"
-    assert needed(WITH_PIN, replace(AWAY, confirmed=True), CONFIRM) == "pin"
+def test_wants() -> None:
+    """What has to be shown is told: first the confirmation, then the PIN; of the rest nothing."""
+    assert decide((WITH_PIN,), AWAY, NOW, CONFIRM).wants == "confirm"
+    assert decide((WITH_PIN,), replace(AWAY, confirmed=True), NOW, CONFIRM).wants == "pin"
+    assert decide((replace(GUEST, uses_left=0),), UNLOCK, NOW).wants == ""
+    assert decide((WITH_PIN,), RIGHT_PIN, NOW).wants == ""
 
 
 @pytest.mark.parametrize(
@@ -248,6 +250,7 @@ def test_still(standing: Standing, wish: Wish, house: House, code: Code) -> None
             for name, standing, house in (
                 ("pin", WITH_PIN, OPEN_HOUSE),
                 ("uses", replace(GUEST, uses_left=3), OPEN_HOUSE),
+                ("second person", replace(GUEST, second_person=True), OPEN_HOUSE),
                 ("place", GUEST, DENY),
                 ("own place", replace(GUEST, policy=Policy.CONFIRM), OPEN_HOUSE),
                 ("owner on the way", OWNER, CONFIRM),

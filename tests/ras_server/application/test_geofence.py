@@ -99,11 +99,13 @@ def test_position_from_the_future() -> None:
 
 def test_confirmation() -> None:
     """A confirmation is for its question, once, within a minute."""
-    ids = iter(("cf-1", "cf-2", "cf-3"))
+    ids = iter(("cf-1", "cf-2", "cf-3", "cf-4"))
     confirmations = Confirmations(lambda _: next(ids))
-    question = Question("user:u-1", "u-1", "A1B2C3D4E5F6", "unlock")
+    question = Question("user:u-1", "u-1", "A1B2C3D4E5F6", "unlock", hold=False)
     first, second, third = (confirmations.ask(question, NOW) for _ in range(3))
+    other = confirmations.ask(question, NOW)
 
+    assert not confirmations.take(other, question._replace(hold=True), NOW)
     assert not confirmations.take(first, question._replace(command="open"), NOW)
     assert not confirmations.take(first, question, NOW)
     assert not confirmations.take(second, question, NOW + 60)

@@ -51,6 +51,7 @@ async def test_link(owner: Client, home: Gateway, door: Door, clock: MovableCloc
         "valid": {"from": None, "until": None},
         "uses_left": 1,
         "pin": False,
+        "second_person": False,
     }
     assert opened.http == 200, opened
     assert (spent.code, other.code) == (3005, 2001)
