@@ -11,6 +11,7 @@ from ..keys import DATABASE
 from . import (
     account,
     codes,
+    confirmations,
     events,
     factor,
     grants,
@@ -61,6 +62,7 @@ ROUTES: Final = (
     *login.ROUTES,
     *registration.ROUTES,
     *locks.ROUTES,
+    *confirmations.ROUTES,
     *grants.ROUTES,
     *links.ROUTES,
     *codes.ROUTES,

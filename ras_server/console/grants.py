@@ -40,6 +40,7 @@ def terms(visitor: Visitor) -> dict[str, Any]:
     grant: dict[str, Any] = {
         "rights": visitor.fields("right"),
         "valid": valid | {"tz": visitor.zone.key},
+        "second_person": bool(visitor.field("second_person")),
         "notify": bool(visitor.field("notify")),
     }
     if visitor.field("uses"):

@@ -68,12 +68,16 @@ async def show(guest: Guest) -> web.Response:
     return await _shown(guest)
 
 
-async def _shown(guest: Guest, *, command: str = "", confirmation: str = "") -> web.Response:
-    """Show the page; if that is asked for, with the question whether a command is meant."""
+async def _shown(
+    guest: Guest, *, command: str = "", needs: str = "", confirmation: str = ""
+) -> web.Response:
+    """Show the page; if a command needs something besides, with that command only."""
     found = await guest.ask("GET", "/v1/guest")
     if zone := found["valid"].get("tz"):
         guest.grants_zone = ZoneInfo(zone)
-    return guest.render("guest.html", guest=found, command=command, confirmation=confirmation)
+    return guest.render(
+        "guest.html", guest=found, command=command, needs=needs, confirmation=confirmation
+    )
 
 
 async def operate(guest: Guest) -> web.Response:
@@ -86,8 +90,12 @@ async def operate(guest: Guest) -> web.Response:
         if err.code in {Code.TOKEN_INVALID, Code.RATE_LIMITED}:
             raise
         guest.problem = err
+        if err.code is not Code.CONFIRMATION_NEEDED:
+            return await _shown(guest)
         confirmation = err.data.get("confirmation", "")
-        return await _shown(guest, command=command, confirmation=confirmation)
+        return await _shown(
+            guest, command=command, needs=err.data["needs"], confirmation=confirmation
+        )
     return guest.go(guest.request.path, done(command, data))
 
 

@@ -21,8 +21,13 @@ async def show_all(visitor: Visitor) -> web.Response:
     """List the locks of the visitor, and those that are about to change hands."""
     data = await visitor.ask("GET", URL("/v1/devices").with_query(visitor.request.query))
     transfers = await visitor.ask("GET", "/v1/transfers")
+    asks = await visitor.ask("GET", "/v1/confirmations")
     return visitor.render(
-        "locks.html", locks=data["items"], more=data["next"], transfers=transfers["items"]
+        "locks.html",
+        locks=data["items"],
+        more=data["next"],
+        transfers=transfers["items"],
+        asks=asks["items"],
     )
 
 
@@ -35,6 +40,7 @@ async def show(visitor: Visitor) -> web.Response:
     grants = await visitor.ask("GET", f"{path}/grants?limit=200") if owner else nothing
     codes = await visitor.ask("GET", f"{path}/codes") if owner else nothing
     config = await visitor.ask("GET", f"{path}/config") if owner else {}
+    asks = await visitor.ask("GET", "/v1/confirmations")
     try:
         log = (await visitor.ask("GET", f"{path}/log?limit=200"))["items"]
     except RasError as err:
@@ -48,6 +54,7 @@ async def show(visitor: Visitor) -> web.Response:
         grants=[grant for grant in grants["items"] if grant["revoked"] is None],
         codes=[code for code in codes["items"] if code["state"] == "live"],
         config=config,
+        asks=[ask for ask in asks["items"] if ask["device_id"] == lock["device_id"]],
         log=log[: -_LOG - 1 : -1],
     )
 
@@ -60,8 +67,12 @@ async def operate(visitor: Visitor) -> web.Response:
     except RasError as err:
         if err.code in {Code.CONFIRMATION_NEEDED, Code.PIN_WRONG}:
             visitor.problem = err
-            confirmation = err.data.get("confirmation", "")
-            return visitor.render("confirm.html", command=command, confirmation=confirmation)
+            return visitor.render(
+                "confirm.html",
+                command=command,
+                needs=err.data.get("needs", "pin"),
+                confirmation=err.data.get("confirmation", ""),
+            )
         return await refused(visitor, err, show)
     return visitor.go(LOCK.format(device_id=device_id), done(command, data))
 

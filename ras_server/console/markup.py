@@ -50,6 +50,8 @@ def _limits(context: Context, grant: dict[str, Any]) -> str:
         said.append(f"{uses['spent']} of {uses['max']} uses")
     if grant["pin"]:
         said.append("with a PIN")
+    if grant["second_person"]:
+        said.append("with a second person")
     if grant["geofence"]:
         said.append(dict(texts.POLICIES)[grant["geofence"]["policy"]].lower())
     return ", ".join(said) or "-"
@@ -61,6 +63,8 @@ def _limits_of_guest(context: Context, guest: dict[str, Any]) -> str:
     said, left = _times(context, guest["valid"]), guest["uses_left"]
     if left is not None:
         said.append(f"{left} {'use' if left == 1 else 'uses'} left")
+    if guest["second_person"]:
+        said.append("somebody else has to agree each time")
     return ", ".join(said)
 
 

@@ -65,6 +65,8 @@ DONE: Final = {
     "offered": "It is offered. Until it is accepted it stays yours.",
     "accepted": "The lock is yours. It gets a new key as soon as a gateway of yours is near.",
     "declined": "The offer is gone.",
+    "agreed": "You said yes. It holds for a minute.",
+    "disagreed": "You said no.",
     "lost": "Nobody opens it any more. You are told when a gateway hears it.",
     "found": "It can be used again.",
     "removed": "The lock is removed as soon as a gateway is near.",
@@ -119,6 +121,13 @@ PROBLEMS: Final[dict[Code, str]] = {
     Code.NOT_READY: "The server is not ready.",
 }
 
+_SECOND_PERSON: Final = {
+    Code.CONFIRMATION_NEEDED: "Somebody else has to agree, and was asked. Press again when that is"
+    " done; a yes holds for a minute.",
+    Code.NOT_PERMITTED: "Somebody else had to agree, and said no.",
+}
+"""The same where a second person is what it needs."""
+
 EVENTS: Final = {
     "user.register": "Account made",
     "user.login": "Login",
@@ -160,6 +169,8 @@ EVENTS: Final = {
     "site.dismiss": "Person dismissed",
     "site.put_device": "Lock added to a household",
     "site.take_device": "Lock taken out of a household",
+    "access.approve": "Agreed to what somebody asked",
+    "access.refuse": "Said no to what somebody asked",
     "access.managed": "Gateway managed access",
     "access.lock": "Asked to lock",
     "access.unlock": "Asked to unlock",
@@ -236,6 +247,8 @@ METHODS: Final = {
 def problem(err: RasError) -> dict[str, Any]:
     """Return what went wrong: a sentence, and the fields that are to blame."""
     text = PROBLEMS.get(err.code, "The server could not do this.")
+    if err.data.get("needs") == "second_person":
+        text = _SECOND_PERSON[err.code]
     if err.retry_after is not None:
         text += f" Wait {err.retry_after} s."
     return {
