@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 from homeassistant.auth.const import GROUP_ID_ADMIN
 from homeassistant.auth.models import User
 from homeassistant.config_entries import ConfigEntryState
@@ -68,6 +69,19 @@ async def lock(radio: HomeRadio, air: RadioLink) -> AsyncGenerator[ReferenceLock
     lock = new_lock()
     async with on_air(lock, await air.radio(DEVICE)):
         yield lock
+
+
+@pytest.fixture
+async def session() -> AsyncGenerator[aiohttp.ClientSession]:
+    """Return a session of the client."""
+    async with aiohttp.ClientSession() as session:
+        yield session
+
+
+@pytest.fixture
+def connects_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a lost push connection be made again at once."""
+    monkeypatch.setattr("custom_components.igrs.push.FIRST_DELAY", 0.01)
 
 
 @pytest.fixture

@@ -40,13 +40,6 @@ LOCK = "A1B2C3D4E5F6"
 
 
 @pytest.fixture
-async def session() -> AsyncGenerator[aiohttp.ClientSession]:
-    """Return a session of the client."""
-    async with aiohttp.ClientSession() as session:
-        yield session
-
-
-@pytest.fixture
 async def credentials(ras: Ras) -> GatewayCredentials:
     """Return the credentials of a gateway of Anna's."""
     body = {"name": "Home", "kind": "home_assistant", "version": "1"}
