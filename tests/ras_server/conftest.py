@@ -10,6 +10,7 @@ import pytest
 
 from ras_server.account.delivery import DELIVER
 from ras_server.app import create_app
+from ras_server.cli import main
 from ras_server.settings import Settings
 from ras_server.vault import Vault
 from tests.ras_server.client import Client, Outbox
@@ -59,6 +60,15 @@ def outbox() -> Outbox:
 def settings(tmp_path: Path) -> Settings:
     """Return the settings of a server in a folder of its own."""
     return Settings(folder=tmp_path)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return the folder of a new server, which puts its codes into a file."""
+    folder = tmp_path / "ras"
+    code = main(["init", "--folder", str(folder), "--delivery", f"file:{folder / 'codes'}"])
+    assert code == 0
+    return folder
 
 
 @pytest.fixture

@@ -16,7 +16,6 @@ from ras_server.vault import Vault
 from tests.ras_server.certificates import certificate
 from tests.ras_server.conftest import MASTER_KEY
 from tests.ras_server.processes import serving
-from tests.ras_server.test_cli import folder as folder  # noqa: PLC0414 - a fixture
 
 
 @pytest.fixture
