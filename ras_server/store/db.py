@@ -12,14 +12,14 @@ refuses everything, and the server stops.
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from importlib import resources
 import logging
 import os
 from pathlib import Path
 import sqlite3
-from typing import Any, Final, Self
+from typing import Any, Final, NamedTuple, Self
 
 from ..errors import OperatorError
 
@@ -42,6 +42,14 @@ class DatabaseError(OperatorError):
     """The database cannot be opened, or could not be written and takes no more."""
 
 
+class _Waiter(NamedTuple):
+    """Who waits: for the commit of one write, and for another to be on the disk."""
+
+    written: int
+    wanted: int
+    settled: asyncio.Future[None]
+
+
 class Database:
     """The connection of the server's process to its file."""
 
@@ -59,8 +67,8 @@ class Database:
         self._log = None if self.path is None else _open_log(self.path)
         self._after: list[Callable[[], None]] = []
         self._commit_due = False
-        self._waiters: list[asyncio.Future[None]] = []
-        self._flush: asyncio.Task[None] | None = None
+        self._waiters: list[_Waiter] = []
+        self._flushing = False
         self._nested = 0
         self._appending = ""
         self._appended: list[Parameters] = []  # rows of that statement, not yet executed
@@ -178,15 +186,15 @@ class Database:
         With `durable=False` wait for the commit only.
         """
         written, wanted = self._written, self._wanted if durable else 0
-        if self._committed < written:
-            self._require()
-            waiter = asyncio.get_running_loop().create_future()
-            self._waiters.append(waiter)
-            await waiter
-            self._require()
-        while self._durable < wanted:
-            self._require()
-            await asyncio.shield(self._start_flush())
+        if self._committed >= written and self._durable >= wanted:
+            return
+        self._require()
+        settled = asyncio.get_running_loop().create_future()
+        self._waiters.append(_Waiter(written, wanted, settled))
+        if self._committed >= written:
+            self._start_flush()
+        await settled
+        self._require()
 
     async def flush(self) -> None:
         """Wait until everything written so far is on the disk, whatever its writer wanted."""
@@ -213,7 +221,7 @@ class Database:
         """Call back when the database takes no more."""
         self._on_failure.append(callback)
 
-    def _fail(self, err: Exception) -> None:
+    def _fail(self, err: BaseException) -> None:
         _LOGGER.critical("The database could not be written: %s", err)
         self.failure = err
         self._after.clear()
@@ -258,24 +266,27 @@ class Database:
 
     def _commit_tick(self) -> None:
         self._commit_due = False
-        waiters, self._waiters = self._waiters, []
         try:
             if self._committed < self._written:
                 self._commit_now()
         except (sqlite3.Error, OSError) as err:
             if self.failure is None:
                 self._fail(err)
-        for waiter in waiters:
-            if not waiter.done():
-                waiter.set_result(None)
-        if self._committed - self._durable >= _FLUSH_AFTER:
+        self._release()
+        if self._waiters or self._committed - self._durable >= _FLUSH_AFTER:
             self._start_flush()
 
-    def _start_flush(self) -> asyncio.Task[None]:
-        """Return the flush that runs, or a new one."""
-        if self._flush is None:
-            self._flush = asyncio.create_task(self._flush_log())
-        return self._flush
+    def _release(self) -> None:
+        """Let those go on whose writes are as durable as they want them."""
+        waiters, self._waiters = self._waiters, []
+        for waiter in waiters:
+            if waiter.settled.done():  # who waited has gone
+                continue
+            in_file = self._committed >= waiter.written and self._durable >= waiter.wanted
+            if in_file or self.failure is not None:
+                waiter.settled.set_result(None)
+            else:
+                self._waiters.append(waiter)
 
     def _commit_now(self) -> None:
         self._write_appended()
@@ -285,18 +296,30 @@ class Database:
         for callback in after:
             callback()
 
-    async def _flush_log(self) -> None:
-        """Bring the log to the disk, and fold it into the database file when it is long."""
-        committed = self._committed
-        try:
-            await asyncio.get_running_loop().run_in_executor(self._thread, self._sync)
+    def _start_flush(self) -> None:
+        """Bring the log to the disk in a thread, unless that is being done."""
+        if self._flushing:
+            return
+        self._flushing = True
+        loop, committed = asyncio.get_running_loop(), self._committed
+
+        def tell(done: Future[None]) -> None:
+            loop.call_soon_threadsafe(self._flushed, committed, done.exception())
+
+        self._thread.submit(self._sync).add_done_callback(tell)
+
+    def _flushed(self, committed: int, err: BaseException | None) -> None:
+        self._flushing = False
+        if err is None:
             self._durable = max(self._durable, committed)
-        except (OSError, sqlite3.Error) as err:
+        else:
             self._fail(err)
-        finally:
-            self._flush = None
+        self._release()
+        if self._waiters and self._committed > committed:
+            self._start_flush()
 
     def _sync(self) -> None:
+        """Flush the log, and fold it into the database file when it is long."""
         if self._log is None or self.path is None:
             return
         os.fdatasync(self._log)

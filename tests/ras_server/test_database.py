@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 import sqlite3
 import stat
+import threading
 
 import pytest
 
@@ -155,6 +156,37 @@ async def test_flush_is_shared_and_only_when_asked(
         await asyncio.gather(database.settle(), database.settle(), database.settle())
 
     assert (relaxed, len(flushed)) == (0, 1)
+
+
+async def test_written_during_a_flush(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is written while the disk is busy waits for a flush of its own, whoever gives up."""
+    busy, go_on = asyncio.Event(), threading.Semaphore(0)
+    loop = asyncio.get_running_loop()
+
+    def slow(_: int) -> None:
+        loop.call_soon_threadsafe(busy.set)
+        assert go_on.acquire(timeout=5)
+
+    async with asyncio.timeout(10):
+        with Database(path) as database:
+            await database.settle()
+            monkeypatch.setattr(os, "fdatasync", slow)
+            database.execute("INSERT INTO receiver VALUES ('gw:a', 1)")
+            impatient, first = (asyncio.create_task(database.settle()) for _ in range(2))
+            await busy.wait()
+            busy.clear()
+            impatient.cancel()
+            database.execute("INSERT INTO receiver VALUES ('gw:b', 1)")
+            second = asyncio.create_task(database.settle())
+            await database.settle(durable=False)
+            go_on.release()
+            await asyncio.wait({impatient, first})
+            await busy.wait()
+            early = second.done()
+            go_on.release()
+            await second
+
+    assert (impatient.cancelled(), first.exception(), early) == (True, None, False)
 
 
 async def test_log_is_folded_in(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
