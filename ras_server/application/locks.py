@@ -39,6 +39,11 @@ class Lock:
 
     def __init__(self, record: Record, *, stored: bool) -> None:
         """Begin with a record, which is in the database already or not."""
+        self.id = record.device.device_id
+        """12 characters."""
+        self.bytes = device_id_from_text(self.id)
+        """The same, 6 bytes."""
+        self.address = f"dev:{self.id}"
         self.record = record
         self.stored = record if stored else None
         self.lease = asyncio.Lock()
@@ -53,21 +58,6 @@ class Lock:
     def device(self) -> Device:
         """Return the stored row."""
         return self.record.device
-
-    @property
-    def id(self) -> str:
-        """Return the device id, 12 characters."""
-        return self.record.device.device_id
-
-    @property
-    def address(self) -> str:
-        """Return the typed address of the device."""
-        return f"dev:{self.id}"
-
-    @property
-    def bytes(self) -> bytes:
-        """Return the device id, 6 bytes."""
-        return device_id_from_text(self.id)
 
 
 class Locks:

@@ -1,8 +1,8 @@
 """The audit by what it is about (project profile, section 8).
 
-Each entry has one key or a few. Keys are written many at once, some time after their entries, which
-costs a ticket less than to write them with it. What is not yet written is in
-memory; nothing is lost with it, since the keys can be read from the entries.
+Each entry has one key or a few. The keys of many are written at once, some time after their
+entries, which costs a ticket less than to write them with it. What is not yet written is in memory;
+nothing is lost with it, since the keys can be read from the entries.
 """
 
 from typing import Any, Final, NamedTuple
@@ -12,7 +12,7 @@ import orjson
 from .audit import AuditRow
 from .db import Database
 
-_BATCH: Final = 200  # keys
+_BATCH: Final = 256  # entries
 _CHUNK: Final = 1000  # entries
 _ENTRIES: Final = "SELECT n, entry, hash FROM audit_key JOIN audit USING (n) WHERE key = ?"
 
@@ -61,15 +61,15 @@ class AuditIndex:
     def __init__(self, db: Database) -> None:
         """Write the keys that are missing since the last process."""
         self._db = db
-        self._pending: list[tuple[str, int]] = []
+        self._pending: list[tuple[int, dict[str, Any]]] = []
         self._stale = True
         """Whether what is in memory is no longer what is missing in the table."""
         db.on_rollback(self._forget)
         self._catch_up()
 
     def add(self, n: int, entry: dict[str, Any]) -> None:
-        """Take the keys of the newest entry."""
-        self._pending += [(key, n) for key in keys(entry)]
+        """Take the newest entry."""
+        self._pending.append((n, entry))
         if len(self._pending) >= _BATCH:
             self._catch_up()
 
@@ -149,12 +149,12 @@ class AuditIndex:
         while rows := self._db.all(
             "SELECT n, entry FROM audit WHERE n > ? ORDER BY n LIMIT ?", (last, _CHUNK)
         ):
-            for row in rows:
-                self._pending += [(key, row["n"]) for key in keys(orjson.loads(row["entry"]))]
+            self._pending = [(row["n"], orjson.loads(row["entry"])) for row in rows]
             last = rows[-1]["n"]
             self._write()
 
     def _write(self) -> None:
         pending, self._pending = self._pending, []
-        self._db.append("INSERT INTO audit_key VALUES (?, ?)", *pending)
-        self._db.execute("UPDATE audit_keyed SET n = ?", pending[-1][1:], durable=False)
+        rows = [(key, n) for n, entry in pending for key in keys(entry)]
+        self._db.append("INSERT INTO audit_key VALUES (?, ?)", *rows)
+        self._db.execute("UPDATE audit_keyed SET n = ?", pending[-1][:1], durable=False)
