@@ -11,6 +11,8 @@ from scramp import ScramClient, ScramMechanism
 
 from ras_server.account.scram import MECHANISM, MINIMUM_ITERATIONS
 
+ANNA: Final = "anna@example.org"
+BORIS: Final = "+491701234567"
 PASSWORD: Final = "correct horse battery"
 
 _numbers = count(secrets.randbits(40))

@@ -14,6 +14,7 @@ from ras_server.cli import main
 from ras_server.settings import Settings
 from ras_server.vault import Vault
 from tests.ras_server.client import Client, Outbox
+from tests.ras_server.counter import Counter
 
 MASTER_KEY = bytes(range(32))
 
@@ -81,6 +82,14 @@ def app(settings: Settings, clock: MovableClock, outbox: Outbox) -> web.Applicat
 
     app.on_startup.append(deliver_here)
     return app
+
+
+@pytest.fixture
+def counter(app: web.Application) -> Counter:
+    """Return the counter behind /v1/test/...; it has to be there before the server starts."""
+    counter = Counter()
+    counter.add_routes(app)
+    return counter
 
 
 @pytest.fixture

@@ -14,11 +14,8 @@ from ras_server.message.push import PUSH
 from ras_server.store import accounts
 from ras_server.store.accounts import Account
 from ras_server.vault import Vault, VaultError
-from tests.ras_server.client import PASSWORD, Client, verifier
+from tests.ras_server.client import ANNA, BORIS, PASSWORD, Client, verifier
 from tests.ras_server.conftest import MovableClock
-
-ANNA = "anna@example.org"
-BORIS = "+491701234567"
 
 
 async def test_register(client: Client) -> None:

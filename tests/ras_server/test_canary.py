@@ -10,14 +10,13 @@ import pytest
 from ras_server.application.audit import AUDIT
 from ras_server.keys import DATABASE
 from ras_server.settings import Settings
-from tests.ras_server.client import Answer, Client, verifier
+from tests.ras_server.client import BORIS, Answer, Client, verifier
 from tests.ras_server.conftest import MASTER_KEY
 from tests.ras_server.processes import ras, serving, speaking
 from tests.ras_server.sockets import started
 from tests.ras_server.test_fast import come_back
 
 ANNA = "anna.canary@example.org"
-BORIS = "+491701234567"
 PASSWORD = "canary password 4711"
 
 

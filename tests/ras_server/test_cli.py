@@ -8,10 +8,8 @@ import subprocess
 import pytest
 
 from ras_server.cli import main
-from tests.ras_server.client import PASSWORD
+from tests.ras_server.client import ANNA, PASSWORD
 from tests.ras_server.processes import ras
-
-ANNA = "anna@example.org"
 
 
 def test_init(folder: Path) -> None:

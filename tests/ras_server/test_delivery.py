@@ -25,11 +25,9 @@ from ras_server.errors import Code, RasError
 from ras_server.settings import Settings, SettingsError
 from ras_server.vault import Vault
 from tests.ras_server.certificates import certificate
-from tests.ras_server.client import Client, Outbox
+from tests.ras_server.client import ANNA, BORIS, Client, Outbox
 from tests.ras_server.conftest import MASTER_KEY
 
-ANNA = "anna@example.org"
-BORIS = "+491701234567"
 KEY: Final = bytes(range(32))
 SECRET: Final = f"whsec_{b64encode(KEY).decode()}"
 

@@ -4,11 +4,9 @@ from aiohttp import web
 
 from ras_server.keys import DATABASE
 from ras_server.store.export import PARTS
-from tests.ras_server.client import Client
+from tests.ras_server.client import ANNA, BORIS, Client
 from tests.ras_server.conftest import MovableClock
 
-ANNA = "anna@example.org"
-BORIS = "+491701234567"
 EXPORT = "/v1/users/me/export"
 
 

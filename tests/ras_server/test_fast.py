@@ -9,11 +9,9 @@ import pytest
 
 from ras_server.account.fast import proofs
 from ras_server.keys import DATABASE
-from tests.ras_server.client import Answer, Client
+from tests.ras_server.client import ANNA, BORIS, Answer, Client
 from tests.ras_server.conftest import MovableClock
 
-ANNA = "anna@example.org"
-BORIS = "+491701234567"
 MECHANISM = "HT-SHA-256-NONE"
 
 

@@ -3,11 +3,8 @@
 import pytest
 
 from ras_server.account import gateways
-from tests.ras_server.client import Client
+from tests.ras_server.client import ANNA, BORIS, Client
 from tests.ras_server.conftest import MovableClock
-
-ANNA = "anna@example.org"
-BORIS = "+491701234567"
 
 
 async def test_gateways(client: Client) -> None:

@@ -13,10 +13,9 @@ import pytest
 
 from ras_server.account import otp
 from ras_server.account.scram import MECHANISM, MINIMUM_ITERATIONS
-from tests.ras_server.client import PASSWORD, Answer, Client
+from tests.ras_server.client import ANNA, PASSWORD, Answer, Client
 from tests.ras_server.conftest import MovableClock
 
-ANNA = "anna@example.org"
 UMLAUT = "Grüße und \u2168"
 
 needs_gsasl = pytest.mark.skipif(

@@ -9,11 +9,9 @@ import pytest
 from ras_server.account.login import LOGINS
 from ras_server.account.sasl import Exchange
 from ras_server.account.scram import ScramError, Verifier
-from tests.ras_server.client import Client, text
+from tests.ras_server.client import ANNA, BORIS, Client, text
 from tests.ras_server.conftest import MovableClock
 
-ANNA = "anna@example.org"
-BORIS = "+491701234567"
 NOBODY = "nobody@example.org"
 
 CLIENT_FIRST = "n,,n=user,r=rOprNGfwEbeRWgbNEkqO"

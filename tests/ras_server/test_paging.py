@@ -2,10 +2,8 @@
 
 import pytest
 
-from tests.ras_server.client import Client
+from tests.ras_server.client import ANNA, Client
 from tests.ras_server.conftest import MovableClock
-
-ANNA = "anna@example.org"
 
 
 @pytest.mark.parametrize(

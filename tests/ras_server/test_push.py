@@ -12,11 +12,9 @@ from ras_server.message import push as push_module, socket as socket_module
 from ras_server.message.push import PUSH
 from ras_server.principal import Principal
 from ras_server.store import messages
-from tests.ras_server.client import Client
+from tests.ras_server.client import ANNA, Client
 from tests.ras_server.conftest import MovableClock
 from tests.ras_server.sockets import START, connected, started
-
-ANNA = "anna@example.org"
 
 
 @pytest.fixture

@@ -12,12 +12,10 @@ import pytest
 from ras_server.account import otp
 from ras_server.application.audit import AUDIT
 from ras_server.keys import DATABASE
-from tests.ras_server.client import Answer, Client, verifier
+from tests.ras_server.client import ANNA, BORIS, Answer, Client, verifier
 from tests.ras_server.conftest import MovableClock
 from tests.ras_server.processes import ras, serving, speaking
 
-ANNA = "anna@example.org"
-BORIS = "+491701234567"
 TOTP = "/v1/users/me/totp"
 
 SHA1_SECRET = b"12345678901234567890"

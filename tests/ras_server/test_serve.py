@@ -10,11 +10,9 @@ import time
 
 import pytest
 
-from tests.ras_server.client import PASSWORD, Client, mid, verifier
+from tests.ras_server.client import ANNA, PASSWORD, Client, mid, verifier
 from tests.ras_server.processes import Server, memory, ras, serving, speaking
 from tests.ras_server.sockets import started
-
-ANNA = "anna@example.org"
 
 
 @pytest.fixture

@@ -9,10 +9,9 @@ from ras_server.housekeeping import tidy_up
 from ras_server.keys import DATABASE
 from ras_server.settings import Settings
 from ras_server.vault import Vault
-from tests.ras_server.client import PASSWORD, Client, verifier
+from tests.ras_server.client import ANNA, PASSWORD, Client, verifier
 from tests.ras_server.conftest import MASTER_KEY, MovableClock
 
-ANNA = "anna@example.org"
 NOBODY = "nobody@example.org"
 WRONG = "wrong password"
 

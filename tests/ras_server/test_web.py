@@ -1,87 +1,20 @@
 """The door: what every request has to keep, and what every answer looks like (2 and 7.6)."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
-from aiohttp import ClientSession, TCPConnector, web
-from aiohttp.test_utils import TestServer
+from aiohttp import web
 import pytest
 
-from ras_server.concurrency import ANONYMOUS, CONCURRENCY, NAMED
-from ras_server.door import behind
-from ras_server.errors import Code, RasError
-from ras_server.idempotency import ONCE, once
 from ras_server.keys import DATABASE
-from ras_server.principal import ACCESS, Kind, allow, public
+from ras_server.principal import ACCESS, Kind, allow
 from ras_server.routes import ROUTES
-from ras_server.store import answers
-from ras_server.watch import WATCH
-from ras_server.web import answer, large_body
-from tests.ras_server.client import Client, mid
+from ras_server.web import answer
+from tests.ras_server.client import ANNA, Client, mid
 from tests.ras_server.conftest import MovableClock
+from tests.ras_server.counter import MID, Counter
 
-ANNA = "anna@example.org"
-MID = "01JD8Z0000000000000000000A"
-
-
-class Counter:
-    """Handlers that count how often they ran; each may be told to wait or to fail."""
-
-    def __init__(self) -> None:
-        """Begin at 0."""
-        self.runs = 0
-        self.go_on = asyncio.Event()
-        self.go_on.set()
-        self.running = asyncio.Event()
-        self.error: Exception | None = None
-
-    async def run(self, request: web.Request) -> web.Response:
-        """Count, then answer with the number."""
-        self.runs += 1
-        self.running.set()
-        await self.go_on.wait()
-        if self.error:
-            raise self.error
-        return answer(request, {"runs": self.runs, "secret": "canary-once"}, http=201)
-
-
-@pytest.fixture
-def counter(app: web.Application) -> Counter:
-    """Return the counter behind /v1/test/..., before the server starts."""
-    counter = Counter()
-
-    @public
-    @once()
-    async def plain(request: web.Request) -> web.Response:
-        return await counter.run(request)
-
-    @public
-    @once(secret=True)
-    async def secret(request: web.Request) -> web.Response:
-        return await counter.run(request)
-
-    @public
-    async def every_time(request: web.Request) -> web.Response:
-        return await counter.run(request)
-
-    @public
-    @large_body
-    async def large(request: web.Request) -> web.Response:
-        return await counter.run(request)
-
-    for handler in plain, secret, every_time, large:
-        app.router.add_post(f"/v1/test/{handler.__name__}", behind(handler))
-    return counter
-
-
-@pytest.fixture
-async def server(app: web.Application, counter: Counter) -> AsyncIterator[TestServer]:
-    """Return the running server with the routes of the counter."""
-    assert counter.runs == 0
-    server = TestServer(app)
-    async with server:
-        yield server
+pytestmark = pytest.mark.usefixtures("counter")  # before the server starts
 
 
 def test_every_route_says_who_may_use_it() -> None:
@@ -221,180 +154,6 @@ async def test_time_stamp(client: Client, clock: MovableClock, off: int | None, 
     assert (await client.post("/v1/test/every_time", {"ts": ts})).code == code
 
 
-async def test_once(client: Client, counter: Counter) -> None:
-    """A repeated request is not executed again: it gets the first answer."""
-    body = {"mid": MID, "x": 1}
-    first = await client.post("/v1/test/plain", body)
-    second = await client.post("/v1/test/plain", body)
-
-    assert counter.runs == 1
-    assert (second.http, second.body) == (first.http, first.body)
-    assert "Replayed" not in first.headers
-    assert second.headers["Replayed"] == "1"
-
-
-@pytest.mark.parametrize(
-    ("path", "body"), [("/v1/test/plain", {"x": 2}), ("/v1/test/secret", {"x": 1})]
-)
-async def test_mid_of_another_request(
-    client: Client, counter: Counter, path: str, body: dict[str, int]
-) -> None:
-    """A mid belongs to one request: same route, same body."""
-    await client.post("/v1/test/plain", {"mid": MID, "x": 1})
-    other = await client.post(path, {"mid": MID} | body)
-
-    assert (other.http, other.code) == (409, 4003)
-    assert counter.runs == 1
-
-
-async def test_mid_of_another_caller(client: Client, counter: Counter) -> None:
-    """Two callers may happen to use the same mid."""
-    await client.post("/v1/test/plain", {"mid": MID})
-    await client.enter(ANNA)
-    mine = await client.post("/v1/test/plain", {"mid": MID})
-
-    assert mine.data["runs"] == counter.runs == 2
-
-
-async def test_still_running(client: Client, counter: Counter) -> None:
-    """A repetition of a request that still runs is told to wait."""
-    counter.go_on.clear()
-    first = asyncio.ensure_future(client.post("/v1/test/plain", {"mid": MID}))
-    await counter.running.wait()
-    second = await client.post("/v1/test/plain", {"mid": MID})
-    counter.go_on.set()
-
-    assert (second.http, second.code) == (409, 4008)
-    assert (await first).http == 201
-    assert counter.runs == 1
-
-
-async def test_kept_for_a_day(client: Client, counter: Counter, app: web.Application) -> None:
-    """An answer is kept until it is a day old."""
-    await client.post("/v1/test/plain", {"mid": MID})
-    answers.forget(app[DATABASE], before=0, secrets_before=0)
-    kept = await client.post("/v1/test/plain", {"mid": MID})
-    answers.forget(app[DATABASE], before=2**40, secrets_before=0)
-    forgotten = await client.post("/v1/test/plain", {"mid": MID})
-
-    assert kept.data["runs"] == 1
-    assert forgotten.data["runs"] == counter.runs == 2
-
-
-async def test_secret_answer(
-    client: Client, counter: Counter, app: web.Application, clock: MovableClock
-) -> None:
-    """An answer with secrets is stored sealed, for ten minutes, and never made again."""
-    first = await client.post("/v1/test/secret", {"mid": MID})
-    stored = answers.get(app[DATABASE], "anonymous", MID)
-    again = await client.post("/v1/test/secret", {"mid": MID})
-    clock.move(602)
-    late = await client.post("/v1/test/secret", {"mid": MID})
-    answers.forget(app[DATABASE], before=0, secrets_before=2**40)
-    emptied = await client.post("/v1/test/secret", {"mid": MID})
-
-    assert stored is not None
-    assert stored.body is not None
-    assert b"canary" not in stored.body
-    assert again.data == first.data
-    assert (late.http, late.code) == (emptied.http, emptied.code) == (409, 4003)
-    assert counter.runs == 1
-
-
-@pytest.mark.parametrize(
-    ("error", "runs"),
-    [
-        pytest.param(RasError(Code.DEVICE_TIMEOUT, "No answer"), 1, id="outcome unknown: kept"),
-        pytest.param(RasError(Code.NOT_PERMITTED, "No"), 1, id="refused: kept"),
-        pytest.param(RasError(Code.TOO_MANY_TRIES, "Wait", retry_after=9), 2, id="wait: not kept"),
-        pytest.param(RasError(Code.NOT_READY, "Later"), 2, id="not ready: not kept"),
-        pytest.param(ValueError("canary-error"), 2, id="our fault: not kept"),
-    ],
-)
-async def test_error_once(client: Client, counter: Counter, error: Exception, runs: int) -> None:
-    """A refusal is an answer and is kept; what is different a moment later is not."""
-    counter.error = error
-    first = await client.post("/v1/test/plain", {"mid": MID})
-    second = await client.post("/v1/test/plain", {"mid": MID})
-
-    assert counter.runs == runs
-    assert first.code == second.code != 0
-    assert "canary" not in str(first.body)
-
-
-async def test_took_too_long(client: Client, server: TestServer, counter: Counter) -> None:
-    """A request ends after 25 s, whatever it waits for; the connection serves the next one."""
-    assert server.app is not None
-    watch = server.app[WATCH]
-    assert watch.seconds == 25
-    watch.seconds = 0.01
-    counter.go_on.clear()
-
-    first, second = await asyncio.gather(
-        client.post("/v1/test/plain"), client.post("/v1/test/plain")
-    )
-    counter.go_on.set()
-    watch.seconds = 25
-    after = await client.post("/v1/test/plain")
-
-    assert (first.http, first.code) == (second.http, second.code) == (500, 5001)
-    assert after.code == 0
-
-
-async def test_rate(client: Client, clock: MovableClock) -> None:
-    """An address without login may ask sixty times at once, then five times a second."""
-    clock.stop()
-    codes = [(await client.get("/v1/info")).code for _ in range(61)]
-    refused = await client.get("/v1/info")
-    clock.move(refused.data["retry_after"])
-
-    assert codes == [0] * 60 + [5003]
-    assert refused.code == 5003
-    assert refused.headers["Retry-After"] == str(refused.data["retry_after"])
-    assert (await client.get("/v1/info")).code == 0
-
-
-@pytest.mark.parametrize(
-    ("logs_in", "most"),
-    [pytest.param(True, NAMED, id="person"), pytest.param(False, ANONYMOUS, id="address")],
-)
-async def test_at_the_same_time(
-    client: Client,
-    counter: Counter,
-    app: web.Application,
-    clock: MovableClock,
-    *,
-    logs_in: bool,
-    most: int,
-) -> None:
-    """A caller waits for so many answers at most; nobody else does, and nothing of it is kept."""
-    await client.enter(ANNA)
-    async with ClientSession(connector=TCPConnector(limit=0)) as session:
-        client.session = session
-        caller, other = client, client.another()
-        if not logs_in:
-            caller, other = other, caller
-        counter.go_on.clear()
-        waiting = []
-        for number in range(most):
-            clock.move(1)  # not too fast
-            counter.running.clear()
-            waiting.append(asyncio.create_task(caller.post("/v1/test/every_time")))
-            await counter.running.wait()
-            assert counter.runs == number + 1
-
-        refused = await caller.get("/v1/info")
-        served = await other.get("/v1/info")
-        counter.go_on.set()
-        answers = await asyncio.gather(*waiting)
-        after = await caller.get("/v1/info")
-
-    assert (refused.http, refused.code, refused.headers["Retry-After"]) == (429, 5003, "1")
-    assert (served.code, after.code) == (0, 0)
-    assert {answer.http for answer in answers} == {201}
-    assert len(app[CONCURRENCY]) == 0
-
-
 async def test_not_ready(client: Client, app: web.Application) -> None:
     """A server whose database failed says so, and takes no change."""
     app[DATABASE].failure = OSError("disk full")
@@ -403,13 +162,6 @@ async def test_not_ready(client: Client, app: web.Application) -> None:
     assert (await client.get("/readyz")).code == 5004
     assert (await client.post("/v1/test/plain", {"mid": mid()})).http >= 500
     app[DATABASE].failure = None
-
-
-def test_what_is_stored() -> None:
-    """Answers with tokens or secrets are stored sealed."""
-    secrets = {handler.__qualname__ for handler, secret in ONCE.items() if secret}
-
-    assert {"refresh", "create", "rotate"} <= secrets
 
 
 def test_open_to_gateways() -> None:
