@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final, override
 
 from homeassistant.config_entries import (
+    SOURCE_IGNORE,
     SOURCE_REAUTH,
     SOURCE_RECONFIGURE,
     ConfigEntry,
@@ -139,7 +140,7 @@ class IgrsConfigFlow(HeardLockFlow, domain=DOMAIN):
             return self.async_abort(reason="invalid_discovery")
         self._url = url.rstrip("/")
         entry = await self.async_set_unique_id(server_id)
-        if entry is not None:
+        if entry is not None and entry.source != SOURCE_IGNORE:
             await self._async_move(entry)
         self._abort_if_unique_id_configured()
         self.context["title_placeholders"] = {"name": discovery_info.name.partition(".")[0]}

@@ -55,6 +55,7 @@ class HeardLockFlow(ConfigFlow):
             return self.async_abort(reason="not_supported")
         self._found = found
         await self.async_set_unique_id(found.device_id)
+        self._abort_if_unique_id_configured()  # somebody has chosen to ignore it
         if is_configured(self.hass, found.device_id):
             return self.async_abort(reason="already_configured")
         if not self._homes:
