@@ -68,9 +68,9 @@ async def async_setup_entry(hass: HomeAssistant, entry: IgrsConfigEntry) -> bool
         configuration_url=entry.data[CONF_URL],
     )
     gateway = entry.runtime_data = Gateway(hass, entry, ras, memory, hub.id)
-    gateway.async_start()
-    await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     entry.async_on_unload(entry.add_update_listener(_follow(entry)))
+    await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
+    gateway.async_start()
     entry.async_on_unload(entry.async_on_state_change(lambda: _rediscover(hass, entry)))
     return True
 

@@ -5,14 +5,15 @@ show and log goes to the RAS. While the RAS is away the locks go on by themselve
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from functools import partial
 import time
-from typing import Any, Final
+from typing import Final
 
 from homeassistant.components import bluetooth
 from homeassistant.config_entries import ConfigEntry, ConfigSubentry
+from homeassistant.const import EVENT_HOMEASSISTANT_STOP
 from homeassistant.core import CALLBACK_TYPE, Event, HomeAssistant, callback
 from homeassistant.helpers.event import async_track_time_interval
 
@@ -24,7 +25,6 @@ from .const import (
     CONF_PERSON,
     CONF_SERVER_ID,
     CONF_USER,
-    DOMAIN,
     LOGGER,
     SUBENTRY_LOCK,
     SUBENTRY_PERSON,
@@ -38,6 +38,7 @@ from .ras import GatewayClient
 from .ras_errors import Code, RasAuthError, RasError, RasRefusedError, RasSchemaError
 from .storage import Memory
 from .voice_pin import VoicePin
+from .work import Work
 
 type IgrsConfigEntry = ConfigEntry[Gateway]
 
@@ -60,7 +61,7 @@ class Gateway:
         memory: Memory,
         hub_device_id: str,
     ) -> None:
-        """Prepare; `async_start` begins."""
+        """Take the locks of the entry in; `async_start` begins."""
         self.ras = ras
         self.memory = memory
         self.server_id: str = entry.data[CONF_SERVER_ID]
@@ -73,6 +74,8 @@ class Gateway:
         self._hass = hass
         self._entry = entry
         self._hub_device_id = hub_device_id
+        self._begun = False
+        self._work = Work(hass, entry, self.server_id, entry.title)
         self._push = Push(
             ras,
             message=self._message,
@@ -84,23 +87,33 @@ class Gateway:
         self._news = asyncio.Event()
         self._online_listeners: set[CALLBACK_TYPE] = set()
         self._lock_listeners: set[Callable[[IgrsCoordinator], None]] = set()
+        self.async_follow_subentries()
 
     @callback
     def async_start(self) -> None:
-        """Begin with the locks of the entry and the connection to the RAS."""
-        self._entry.async_on_unload(async_track_time_interval(self._hass, self._tick, TICK))
+        """Begin to listen to the locks and the RAS, once there are entities that show it."""
+        unload, bus = self._entry.async_on_unload, self._hass.bus
+        unload(self.issues.async_clear)
+        unload(async_track_time_interval(self._hass, self._tick, TICK))
+        unload(bus.async_listen(EVENT_HOMEASSISTANT_STOP, self._async_leave))
         for cause in CAUSES:
-            self._entry.async_on_unload(self._hass.bus.async_listen(cause, _remember))
+            unload(bus.async_listen(cause, _remember))
         self.voice_pin.async_tell()
-        self._background(self._async_push(), "push")
-        self._background(self._async_tell(), "sightings")
-        self.async_follow_subentries()
+        self._work.begin(self._async_push(), "push")
+        self._work.begin(self._async_tell(), "sightings")
+        self._begun = True
+        for coordinator in self.coordinators.values():
+            coordinator.async_start()
 
     async def async_stop(self) -> None:
-        """Leave the locks."""
-        self.issues.async_clear()
+        """Leave the RAS and the locks."""
+        self._work.end()
         await asyncio.gather(*(lock.async_shutdown() for lock in self.coordinators.values()))
-        await self.memory.async_save()
+        await self.memory.async_close()
+
+    async def _async_leave(self, _: Event) -> None:
+        """Hang up before Home Assistant stops."""
+        await self.async_stop()
 
     @callback
     def async_follow_subentries(self) -> None:
@@ -113,11 +126,12 @@ class Gateway:
             subentry.data[CONF_USER]: subentry.data[CONF_PERSON]
             for subentry in self._entry.get_subentries_of_type(SUBENTRY_PERSON)
         }
+        self.memory.keep_people(self.people.values())
         for subentry_id in self.coordinators.keys() - wanted.keys():
             coordinator = self.coordinators.pop(subentry_id)
             self.memory.forget(coordinator.device_id)
             self.issues.async_clear(coordinator.device_id)
-            self._background(coordinator.async_shutdown(), "let go of a lock")
+            self._work.begin(coordinator.async_shutdown(), "let go of a lock")
             bluetooth.async_rediscover_address(self._hass, coordinator.address)
         for subentry_id in wanted.keys() - self.coordinators.keys():
             self._take_in(wanted[subentry_id])
@@ -132,9 +146,10 @@ class Gateway:
             hub_device_id=self._hub_device_id,
         )
         self.coordinators[subentry.subentry_id] = coordinator
-        coordinator.async_start()
         for listener in self._lock_listeners:
             listener(coordinator)
+        if self._begun:
+            coordinator.async_start()
         if self.online:
             coordinator.async_renew_soon()
             self.async_tell()
@@ -158,9 +173,6 @@ class Gateway:
         for coordinator in self.coordinators.values():
             await coordinator.async_rest()
 
-    def _background(self, work: Coroutine[Any, Any, None], what: str) -> None:
-        self._entry.async_create_background_task(self._hass, work, f"{DOMAIN} {what}")
-
     async def _async_push(self) -> None:
         """Stay connected; a RAS that refuses the gateway asks for a new login."""
         while True:
@@ -180,7 +192,7 @@ class Gateway:
         self._set_online(online=True)
         for trouble in (Trouble.SERVER_TOO_OLD, Trouble.SERVER_TOO_NEW):
             self.issues.async_set(trouble, so=False)
-        self._background(self._async_witness(ready.audit_head), "audit")
+        self._work.begin(self._async_witness(ready.audit_head), "audit")
         if clock_agrees(ready.time, time.time()):
             self.async_clock_agreed()
         else:
@@ -188,7 +200,7 @@ class Gateway:
             LOGGER.warning("The clocks of Home Assistant and of the RAS do not agree")
         self._missed_news |= ready.reset
         if self._missed_news:
-            self._background(self._async_look_for_removed(), "removed locks")
+            self._work.begin(self._async_look_for_removed(), "removed locks")
         for coordinator in self.coordinators.values():
             coordinator.async_renew_soon()
             coordinator.async_tell_soon()
@@ -288,9 +300,9 @@ class Gateway:
             case {"mi": 1, "mid": str(mid), "src": str(src), "dst": str(dst), "body": dict(body)}:
                 answer = partial(self._push.send, MI_RESPONSE, dst=src, re=mid)
                 work = async_carry_out(self._coordinator(dst), body, answer)
-                self._background(work, "remote operation")
+                self._work.begin(work, "remote operation")
             case {"mi": 8, "body": {"op": str(op), "device_id": str(device_id)}}:
-                self._background(self._async_registration(op, device_id), "registration")
+                self._work.begin(self._async_registration(op, device_id), "registration")
             case {
                 "mi": 9,
                 "body": {
@@ -360,7 +372,8 @@ class Gateway:
 
     @callback
     def _remove(self, coordinator: IgrsCoordinator) -> None:
-        self._hass.config_entries.async_remove_subentry(self._entry, coordinator.subentry_id)
+        if coordinator.subentry_id in self._entry.subentries:  # else somebody was faster
+            self._hass.config_entries.async_remove_subentry(self._entry, coordinator.subentry_id)
 
     async def async_keep(
         self, device_id: str, tickets: Iterable[Json], k_adv: Mapping[int, bytes]

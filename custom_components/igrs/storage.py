@@ -4,7 +4,7 @@ A lock's own key never comes here. With the tickets in this file the doors work 
 is down, until the tickets end (project profile, protocol 3).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final, NamedTuple
 
@@ -146,6 +146,7 @@ class Memory:
         self._store = Store[dict[str, Any]](
             hass, STORAGE_VERSION, f"{DOMAIN}.{entry_id}", private=True, atomic_writes=True
         )
+        self._closed = False
         self._locks: dict[str, LockMemory] = {}
         self.names: dict[int, str] = {}  # of people, by user account ID
         self.push_after: int | None = None  # number of the last message that was pushed
@@ -205,12 +206,28 @@ class Memory:
         self.save()
 
     @callback
+    def keep_people(self, people: Collection[str]) -> None:
+        """Drop the tickets of persons who are not connected any more."""
+        for lock in self._locks.values():
+            for person in lock.people.keys() - people:
+                lock.people.pop(person).clear()  # a link may be using them
+            lock.pins &= set(people)
+        self.save()
+
+    @callback
     def save(self) -> None:
         """Write the file soon."""
-        self._store.async_delay_save(self._as_json, SAVE_DELAY)
+        if not self._closed:
+            self._store.async_delay_save(self._as_json, SAVE_DELAY)
 
     async def async_save(self) -> None:
         """Write the file now."""
+        if not self._closed:
+            await self._store.async_save(self._as_json())
+
+    async def async_close(self) -> None:
+        """Write the file for the last time: it may be removed next."""
+        self._closed = True
         await self._store.async_save(self._as_json())
 
     async def async_remove(self) -> None:

@@ -1,4 +1,4 @@
-"""What is done in the background for one lock; it ends with the lock."""
+"""What is done in the background for a lock, or for the gateway; it ends with that."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -14,15 +14,13 @@ from .timeline import begin_apart
 
 
 class Work:
-    """The tasks of one lock; name is for the log."""
+    """The tasks of one lock or gateway, which about identifies; name is for the log."""
 
-    def __init__(
-        self, hass: HomeAssistant, entry: ConfigEntry[Any], device_id: str, name: str
-    ) -> None:
+    def __init__(self, hass: HomeAssistant, entry: ConfigEntry[Any], about: str, name: str) -> None:
         """Have nothing to do yet."""
         self._hass = hass
         self._entry = entry
-        self._device_id = device_id
+        self._about = about
         self._name = name
         self._tasks: set[asyncio.Task[None]] = set()
         self._ended = False
@@ -41,7 +39,7 @@ class Work:
                 LOGGER.debug("%s: %s failed: %r", self._name, what, err)
 
         task = self._entry.async_create_background_task(
-            self._hass, run(), f"{DOMAIN} {self._device_id} {what}"
+            self._hass, run(), f"{DOMAIN} {self._about} {what}"
         )
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
