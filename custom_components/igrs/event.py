@@ -34,6 +34,12 @@ class AccessEvent(IgrsEntity, EventEntity):
         super().__init__(coordinator, "access")
         self._attr_event_types = [*EVENTS.values(), DENIED]
 
+    @property
+    @override
+    def available(self) -> bool:
+        """Return True: the RAS and Home Assistant refuse people wherever the lock is."""
+        return True
+
     @override
     async def async_added_to_hass(self) -> None:
         """Follow the lock's log."""

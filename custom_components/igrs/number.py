@@ -57,6 +57,13 @@ class AutoRelock(IgrsEntity, NumberEntity):
         return self.coordinator.supply.relock
 
     @override
+    async def async_added_to_hass(self) -> None:
+        """Follow the connection to the RAS too."""
+        await super().async_added_to_hass()
+        gateway = self.coordinator.config_entry.runtime_data
+        self.async_on_remove(gateway.async_on_online(self.async_write_ha_state))
+
+    @override
     async def async_set_native_value(self, value: float) -> None:
         """Want another value; it is shown once the lock has confirmed it."""
         try:
