@@ -46,6 +46,16 @@ def standings(app: web.Application, lock: Lock, user_id: str) -> tuple[Standing,
     )
 
 
+def standings_of(app: web.Application, lock: Lock, principal: Principal) -> tuple[Standing, ...]:
+    """Return how a caller stands to a lock: a gateway as its person does, and by its own grants."""
+    found = standings(app, lock, principal.user_id)
+    owns = bool(found) and found[0].is_owner
+    if not principal.gateway_id or owns or lock.device.state not in OWNED:
+        return found
+    given = grants.of_gateway(app[DATABASE], lock.id, principal.gateway_id)
+    return (*found, *(standing_of(app, grant) for grant in given))
+
+
 @lru_cache
 def _of_owner(uid: int) -> tuple[Standing, ...]:
     return (Standing(uid=uid, rights=ALL_RIGHTS),)
@@ -68,6 +78,7 @@ def standing_of(app: web.Application, grant: Grant) -> Standing:
         pin_waits=app[LOCKS].now < grant.pin_until,
         uses_left=None if grant.uses_max is None else max(0, grant.uses_max - grant.uses_spent),
         second_person=bool(grant.second_person),
+        of_gateway=grant.gateway_id is not None,
     )
 
 
@@ -77,7 +88,7 @@ def visible_lock(request: web.Request) -> tuple[Lock, tuple[Standing, ...]]:
     lock = app[LOCKS].get(device_id(request))
     if lock is None:
         raise RasError(Code.DEVICE_UNKNOWN, "This device is not known")
-    found = standings(app, lock, principal.user_id)
+    found = standings_of(app, lock, principal)
     if not found:
         raise RasError(Code.DEVICE_UNKNOWN, "This device is not known")
     meet(app, found)

@@ -137,15 +137,20 @@ def is_of_use(app: web.Application, ask: Ask, house: House) -> bool:
 
 
 def asked_json(app: web.Application, ask: Ask) -> dict[str, Any]:
-    """Return a question as it is shown to who may answer it; a guest is called as in his grant."""
-    person = accounts.user(app[DATABASE], ask.question.user_id)
+    """Return a question as it is shown to who may answer it.
+
+    A guest and a gateway are called as in their grant; who has the gateway is nobody's business.
+    """
     grant = grants.get(app[DATABASE], ask.grant_id)
+    own = grant is not None and grant.gateway_id is not None
+    user_id = None if own else ask.question.user_id or None
+    person = accounts.user(app[DATABASE], user_id or "")
     named = None if grant is None else grant.name or None
     return {
         "confirmation": ask.confirmation,
         "cmd": ask.question.command,
         "hold": ask.question.hold,
-        "user_id": ask.question.user_id or None,
+        "user_id": user_id,
         "user": named if person is None else person.display_name,
         "grant": ask.grant_id,
         "asked_by": ask.question.address,

@@ -56,6 +56,7 @@ class Standing:
     `met` whether the person ever asked for the lock. `policy` is the grant's own geofence policy.
     `pin` is the HMAC of the PIN that is needed, if one is; `pin_waits` says that no PIN is looked
     at now. `uses_left` is None without a limit. `second_person` asks for somebody else's yes.
+    `of_gateway` is a grant of the gateway that asks: it is nobody's who has the gateway.
     """
 
     uid: int
@@ -72,6 +73,7 @@ class Standing:
     pin_waits: bool = False
     uses_left: int | None = None
     second_person: bool = False
+    of_gateway: bool = False
 
     @property
     def right_names(self) -> list[str]:

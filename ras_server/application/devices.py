@@ -66,8 +66,9 @@ def _rotations_missed(app: web.Application, key: StoredKey | None) -> int:
 @allow(Kind.USER, Kind.GATEWAY)
 async def show_all(request: web.Request) -> web.Response:
     """List the devices that the caller owns or has a live grant for."""
-    app, asked, user_id = request.app, page(request), request[PRINCIPAL].user_id
-    ids = store.visible_to(app[DATABASE], user_id, app[LOCKS].now, asked.after, asked.limit + 1)
+    app, asked, principal = request.app, page(request), request[PRINCIPAL]
+    holder = principal.user_id, principal.gateway_id
+    ids = store.visible_to(app[DATABASE], holder, app[LOCKS].now, asked.after, asked.limit + 1)
     found = [lock for lock in map(app[LOCKS].get, ids) if lock is not None]
     return listing(request, asked, found, _position, lambda lock: _item(request, lock))
 

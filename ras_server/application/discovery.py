@@ -10,7 +10,7 @@ from ..keys import PRINCIPAL
 from ..principal import Kind, allow
 from ..store.gateways import Gateway
 from ..web import answer, body, schema
-from .access import in_household, own_gateway, standings
+from .access import in_household, own_gateway, standings_of
 from .agenda import next_plan, waits
 from .locks import LOCKS, Lock
 from .lost import note_heard
@@ -81,7 +81,7 @@ def _ask_again(app: web.Application, lock: Lock, gateway: Gateway) -> None:
 def _judge(request: web.Request, device_id: str, service_data: bytes) -> dict[str, Any] | None:
     """Return what the caller may know of a device, or None for a stranger's."""
     lock = request.app[LOCKS].get(device_id)
-    mine = lock is not None and bool(standings(request.app, lock, request[PRINCIPAL].user_id))
+    mine = lock is not None and bool(standings_of(request.app, lock, request[PRINCIPAL]))
     open_window = is_open(service_data)
     if not mine and not open_window:
         return None

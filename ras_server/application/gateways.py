@@ -3,11 +3,11 @@
 from aiohttp import web
 
 from ..keys import DATABASE
-from ..store import gateways as store
+from ..store import gateways as store, grants
 from ..store.gateways import Gateway
 from .access import GATEWAYS, in_household
 from .agenda import current_key
-from .granting import end_keys
+from .granting import end_each, end_keys
 from .locks import LOCKS, Lock
 from .managers import withdraw
 from .sightings import SIGHTINGS
@@ -20,6 +20,7 @@ def gateway_removed(app: web.Application, gateway: Gateway) -> None:
     app[GATEWAYS].pop(gateway.gateway_id, None)
     actor = f"gw:{gateway.gateway_id}"
     withdraw(app, gateway.gateway_id, actor)
+    end_each(app, grants.live_of_gateway(app[DATABASE], gateway.gateway_id), actor)
     for device_id in store.reached(app[DATABASE], gateway):
         lock = app[LOCKS].get(device_id)
         if lock is not None and lock.device.owner and _has_something(app, lock, gateway):

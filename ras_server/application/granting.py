@@ -158,12 +158,14 @@ def without_row(app: web.Application, lock: Lock, record: Record, grant: Grant) 
 
 
 def _tell_gateways(app: web.Application, lock: Lock, grant: Grant) -> None:
-    """Tell the household's gateways that the tickets of a user account ID are to be dropped."""
-    receivers = [f"gw:{gateway_id}" for gateway_id in household_gateways(app, lock)]
+    """Tell the gateways that may have tickets of a user account ID that those are to be dropped."""
+    gateway_ids = dict.fromkeys((*household_gateways(app, lock), grant.gateway_id))
+    receivers = [f"gw:{gateway_id}" for gateway_id in gateway_ids if gateway_id is not None]
     body = {"op": "revoked", "uid": grant.uid, "user_id": grant.user_id}
     tell(app, lock, receivers, REGISTRATION, body)
 
 
 def _tell_holder(app: web.Application, lock: Lock, grant: Grant, op: str) -> None:
-    if grant.user_id is not None:
-        tell(app, lock, [f"user:{grant.user_id}"], REGISTRATION, {"op": op})
+    holders = (("user", grant.user_id), ("gw", grant.gateway_id))
+    receivers = [f"{kind}:{id_}" for kind, id_ in holders if id_ is not None]
+    tell(app, lock, receivers, REGISTRATION, {"op": op})

@@ -18,7 +18,7 @@ from ..idempotency import once
 from ..keys import DATABASE, PRINCIPAL, RANDOM, new_id
 from ..paging import Position, listing, page
 from ..principal import Kind, allow
-from ..store import accounts, grants as store
+from ..store import accounts, gateways, grants as store
 from ..store.grants import Grant, Use
 from ..web import answer, body, schema
 from .decision import NAMES
@@ -48,6 +48,13 @@ SUBJECT: Final = (
 _LINK: Final = schema(
     {probatio.Required("kind"): "link", probatio.Required("name"): fields.text(100)}
 )
+_GATEWAY: Final = schema(
+    {
+        probatio.Required("kind"): "gateway",
+        probatio.Required("gateway_id"): fields.text(40),
+        probatio.Optional("name", default=""): fields.text(100, minimum=0),
+    }
+)
 _TERMS: Final[dict[Any, Any]] = {
     probatio.Required("rights"): probatio.All(
         [probatio.In(NAMES)], probatio.Length(min=1, max=len(NAMES))
@@ -72,7 +79,9 @@ _TERMS: Final[dict[Any, Any]] = {
     probatio.Optional("notify", default=False): bool,
     **PERSON,
 }
-_CREATE: Final = schema({probatio.Required("subject"): probatio.Any(*SUBJECT, _LINK), **_TERMS})
+_CREATE: Final = schema(
+    {probatio.Required("subject"): probatio.Any(*SUBJECT, _LINK, _GATEWAY), **_TERMS}
+)
 _CHANGE: Final = schema(
     {
         probatio.Required("rev"): fields.integer(1, 2**53),
@@ -86,7 +95,7 @@ _REVOKE: Final = schema(PERSON)
 @allow(Kind.USER, Kind.GATEWAY, fresh=True)
 @once(secret=True)
 async def create(request: web.Request) -> web.Response:
-    """Give a person rights at a lock; the token of a link is shown once."""
+    """Give a person or a gateway rights at a lock; the token of a link is shown once."""
     app, lock, asked = request.app, managed_lock(request), body(request, _CREATE)
     require_owner(request, lock, asked)
     subject, token = asked["subject"], ""
@@ -102,12 +111,16 @@ async def create(request: web.Request) -> web.Response:
         notify=0,
         created=app[LOCKS].now,
     )
-    if subject["kind"] == "link":
-        token = encode_token(app[RANDOM](LINK_SIZE))
-        grant = replace(grant, name=subject["name"], link=link_hash(token))
-    else:
-        user_id, account = person_of(app, subject)
-        grant = replace(grant, user_id=user_id, account=account)
+    match subject["kind"]:
+        case "link":
+            token = encode_token(app[RANDOM](LINK_SIZE))
+            grant = replace(grant, name=subject["name"], link=link_hash(token))
+        case "gateway":
+            gateway_id = _gateway_of(app, lock, subject)
+            grant = replace(grant, name=subject["name"], gateway_id=gateway_id)
+        case _:
+            user_id, account = person_of(app, subject)
+            grant = replace(grant, user_id=user_id, account=account)
     grant = _with_terms(app, grant, asked)
     require_bounded(request, grant)
     with app[DATABASE].write():
@@ -134,6 +147,20 @@ def person_of(app: web.Application, subject: dict[str, Any]) -> tuple[str | None
     account = from_body(subject["account"])
     found = accounts.user_of_account(database, account)
     return (None if found is None else found.user_id), account.value
+
+
+def _gateway_of(app: web.Application, lock: Lock, subject: dict[str, Any]) -> str:
+    """Return the gateway of a subject; one of the owner does as he does, and needs no grant."""
+    gateway = gateways.get(app[DATABASE], subject["gateway_id"])
+    if gateway is None:
+        raise RasError(Code.UNKNOWN, "There is no such gateway")
+    if gateway.user_id == lock.device.owner:
+        raise RasError(
+            Code.MALFORMED,
+            "The gateway is the owner's own",
+            errors=[("/subject/gateway_id", "the owner's own")],
+        )
+    return gateway.gateway_id
 
 
 def _with_terms(app: web.Application, grant: Grant, asked: dict[str, Any]) -> Grant:
@@ -186,6 +213,8 @@ def grant_json(app: web.Application, grant: Grant) -> dict[str, Any]:
 def _subject_json(grant: Grant) -> dict[str, Any]:
     if grant.link is not None:
         return {"kind": "link", "name": grant.name}
+    if grant.gateway_id is not None:
+        return {"kind": "gateway", "gateway_id": grant.gateway_id, "name": grant.name}
     if grant.account is None:
         return {"kind": "user", "user_id": grant.user_id}
     return {"kind": "account", "account": account_json(grant.account)}

@@ -13,9 +13,10 @@ from ..principal import Kind, allow
 from ..store import accounts, grants, records as store
 from ..store.records import LockRecord
 from ..web import answer, body, large_body, schema
-from .access import in_household, live_lock, own_gateway
+from .access import in_household, live_lock, own_gateway, visible_lock
 from .audit import AUDIT
 from .codes import note_used
+from .decision import Wish, decide
 from .locks import LOCKS, Lock
 from .notices import EVENT, household, tell
 from .witnesses import asker_of, operation_of
@@ -167,9 +168,9 @@ def name_of(app: web.Application, lock: Lock, uid: int) -> str | None:
 @allow(Kind.USER, Kind.GATEWAY)
 async def show(request: web.Request) -> web.Response:
     """List the records of a lock, from a number on, for who has the right."""
-    lock, standing = live_lock(request)
-    if "log" not in standing.right_names:
-        raise RasError(Code.NOT_PERMITTED, "The right log is missing")
+    lock, standings = visible_lock(request)
+    if code := decide(standings, Wish(command="log"), request.app[LOCKS].now).code:
+        raise RasError(code, "The right log is missing")
     after = number(request, "after", range(2**53), default=-1)
     limit = limit_of(request)
     found = store.page(request.app[DATABASE], lock.id, (lock.device.registration, after), limit + 1)

@@ -42,8 +42,10 @@ def followers(app: web.Application, lock: Lock) -> list[str]:
     """Return the addresses of the owner and of everybody with a live grant."""
     if (owner := lock.device.owner) is None:
         return []
-    holders = grants.holders(app[DATABASE], lock.id, app[LOCKS].now)
-    return [f"user:{user_id}" for user_id in dict.fromkeys((owner, *holders))]
+    database, now = app[DATABASE], app[LOCKS].now
+    people = dict.fromkeys((owner, *grants.holders(database, lock.id, now)))
+    holding = grants.holding_gateways(database, lock.id, now)
+    return [*(f"user:{each}" for each in people), *(f"gw:{each}" for each in holding)]
 
 
 def tell(

@@ -28,8 +28,8 @@ _MOST_REFUSALS: Final = 10_000
 class Caller(NamedTuple):
     """Who asks (a typed address), and how the person he asks for stands to the lock.
 
-    `user_id` is empty for the guest of a link. `at_home` is a gateway of the household that asks
-    for the household itself.
+    `user_id` is empty for the guest of a link, and where a gateway's own grant counts. `at_home` is
+    a gateway of the household that asks for the household itself.
     """
 
     address: str
@@ -163,6 +163,8 @@ def allowed(
     if decision.code is Code.DEVICE_UNKNOWN and caller.named:
         decision = Decision(Code.NOT_PERMITTED, None)
     code, standing, wrong_pins, wants = decision
+    if standing is not None and standing.of_gateway:
+        caller = caller._replace(user_id="")
     for grant_id in wrong_pins:
         _count_wrong_pin(app, grant_id, now)
     if code is not Code.OK or wish.consent is not Consent.YES:

@@ -219,16 +219,19 @@ def owned_by(db: Database, user_id: str) -> list[str]:
 
 
 def visible_to(
-    db: Database, user_id: str, now: int, after: tuple[int, str], limit: int
+    db: Database, holder: tuple[str, str], now: int, after: tuple[int, str], limit: int
 ) -> list[str]:
-    """Return the ids of the devices that a person owns or has a live grant for, in order."""
+    """Return the ids of the devices that a person owns or has a live grant for, in order.
+
+    `holder` is the person and the gateway that asks, or "": it may have a grant of its own.
+    """
     rows = db.all(
         "SELECT device_id FROM device WHERE (created, device_id) > (?1, ?2) AND (owner = ?3"
         " OR device_id IN (SELECT device_id FROM access_grant WHERE revoked IS NULL"
         " AND (start IS NULL OR start <= ?4) AND (until IS NULL OR until > ?4)"
-        " AND (user_id = ?3 OR account = (SELECT account FROM user WHERE user_id = ?3))))"
-        " ORDER BY created, device_id LIMIT ?5",
-        (*after, user_id, now, limit),
+        " AND (user_id = ?3 OR account = (SELECT account FROM user WHERE user_id = ?3)"
+        " OR gateway_id = ?5))) ORDER BY created, device_id LIMIT ?6",
+        (*after, holder[0], now, holder[1], limit),
     )
     return [row["device_id"] for row in rows]
 

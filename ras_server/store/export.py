@@ -22,11 +22,11 @@ PARTS: Final[Mapping[str, str]] = {
     "devices": "SELECT device_id, name, state, shadow, created FROM device WHERE owner = :user",
     "lock_users": "SELECT device_id, uid, lock_row, rights, grant_id, wanted, synced"
     " FROM lock_user WHERE user_id = :user",
-    "grants": "SELECT grant_id, device_id, uid, rights, start, until, schedule, policy, uses_max,"
-    " uses_spent, pin IS NOT NULL AS has_pin, second_person, member, notify, revoked, created"
-    " FROM access_grant JOIN holder USING (grant_id) WHERE holder.user_id = :user",
+    "grants": "SELECT grant_id, device_id, gateway_id, uid, rights, start, until, schedule,"
+    " policy, uses_max, uses_spent, pin IS NOT NULL AS has_pin, second_person, member, notify,"
+    " revoked, created FROM access_grant JOIN held USING (grant_id) WHERE held.user_id = :user",
     "grant_uses": "SELECT grant_id, command, at, result, returned FROM grant_use"
-    " JOIN holder USING (grant_id) WHERE holder.user_id = :user",
+    " JOIN held USING (grant_id) WHERE held.user_id = :user",
     "sites": "SELECT site_id, name, lockdown, fence, created FROM site WHERE owner = :user",
     "households": "SELECT site_id, role, site_person.created FROM site_person JOIN user"
     " ON user.user_id = site_person.user_id OR user.account = site_person.account"
@@ -34,7 +34,7 @@ PARTS: Final[Mapping[str, str]] = {
     "log": "SELECT device_id, number, lock_record.uid, method, event, detail, time"
     " FROM lock_record LEFT JOIN lock_user USING (device_id, uid)"
     " WHERE lock_user.user_id = :user OR (device_id, lock_record.uid) IN (SELECT device_id, uid"
-    " FROM given_uid JOIN holder USING (grant_id) WHERE holder.user_id = :user)",
+    " FROM given_uid JOIN held USING (grant_id) WHERE held.user_id = :user)",
     "messages": "SELECT created, envelope FROM message WHERE address = 'user:' || :user",
     "audit": "SELECT n, entry FROM audit WHERE entry ->> 'actor' = 'user:' || :user"
     " OR entry ->> 'object' = 'user:' || :user",

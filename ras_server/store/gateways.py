@@ -72,7 +72,8 @@ def reached(database: Database, gateway: Gateway) -> list[str]:
     rows = database.all(
         "SELECT device_id FROM device WHERE owner = ?1 UNION SELECT device_id FROM access_grant"
         " JOIN holder USING (grant_id) WHERE holder.user_id = ?1 UNION SELECT device_id"
-        " FROM site_device JOIN site_gateway USING (site_id) WHERE gateway_id = ?2",
+        " FROM site_device JOIN site_gateway USING (site_id) WHERE gateway_id = ?2"
+        " UNION SELECT device_id FROM access_grant WHERE gateway_id = ?2",
         (gateway.user_id, gateway.gateway_id),
     )
     return [row["device_id"] for row in rows]

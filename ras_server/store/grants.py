@@ -8,12 +8,12 @@ from .db import Database
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """What the owner of a lock allows a person (fields as in migrations 0002, 0004 and 0010).
+    """What the owner of a lock allows a person (fields as in migrations 0002, 0004, 0010, 0011).
 
-    `user_id` is missing as long as the person of `account` is not registered, and for a guest who
-    has a `link` (SHA-256 of its token) instead. `met` says that the holder has asked for the lock:
-    before that the owner is not told whether an account is registered. `person_id` is set for what
-    came with a household.
+    `user_id` is missing as long as the person of `account` is not registered, for a guest who has a
+    `link` (SHA-256 of its token) instead, and for a gateway that is the holder itself. `met` says
+    that the holder has asked for the lock: before that the owner is not told whether an account is
+    registered. `person_id` is set for what came with a household.
     """
 
     grant_id: str
@@ -41,6 +41,7 @@ class Grant:
     person_id: str | None = None
     member: int = 0
     second_person: int = 0
+    gateway_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +112,13 @@ def of_person(db: Database, device_id: str, user_id: str) -> list[Grant]:
     )
 
 
+def of_gateway(db: Database, device_id: str, gateway_id: str) -> list[Grant]:
+    """Return the grants of a gateway itself for a lock, the newest last."""
+    return _grants(
+        db, "gateway_id = ? AND device_id = ? ORDER BY created, grant_id", (gateway_id, device_id)
+    )
+
+
 def of_link(db: Database, link: bytes) -> Grant | None:
     """Return the grant of a guest's token, whose SHA-256 is given."""
     found = _grants(db, "link = ?", (link,))
@@ -125,6 +133,11 @@ def live_of_device(db: Database, device_id: str) -> list[Grant]:
 def live_of_user(db: Database, user_id: str) -> list[Grant]:
     """Return the grants of a person that are not revoked, also those given to his account."""
     return _grants(db, f"{_OF_PERSON} AND revoked IS NULL", (user_id,))
+
+
+def live_of_gateway(db: Database, gateway_id: str) -> list[Grant]:
+    """Return the grants of a gateway itself that are not revoked."""
+    return _grants(db, "gateway_id = ? AND revoked IS NULL", (gateway_id,))
 
 
 def live_of_household(db: Database, person_id: str) -> list[Grant]:
@@ -244,6 +257,16 @@ def holders(db: Database, device_id: str, now: int) -> list[str]:
         (device_id, now),
     )
     return [row["user_id"] for row in rows]
+
+
+def holding_gateways(db: Database, device_id: str, now: int) -> list[str]:
+    """Return the gateways that hold a live grant for a lock themselves."""
+    rows = db.all(
+        "SELECT DISTINCT gateway_id FROM access_grant WHERE gateway_id NOT NULL"
+        " AND device_id = ?1 AND revoked IS NULL AND (until IS NULL OR until > ?2)",
+        (device_id, now),
+    )
+    return [row["gateway_id"] for row in rows]
 
 
 def revoke(db: Database, grant_id: str, now: int) -> bool:
