@@ -52,6 +52,12 @@ def terms(visitor: Visitor) -> dict[str, Any]:
     return grant
 
 
+def _gateway(visitor: Visitor) -> dict[str, Any]:
+    """Return the gateway and the terms of the form."""
+    named = {"gateway_id": visitor.field("gateway_id"), "name": visitor.field("name")}
+    return {"subject": {"kind": "gateway"} | named} | terms(visitor)
+
+
 def _grant(visitor: Visitor) -> dict[str, Any]:
     """Return the person and the terms of the form."""
     return {"subject": subject(visitor)} | terms(visitor)
@@ -64,6 +70,17 @@ ROUTES: Final = (
             method="POST",
             api="/v1/devices/{device_id}/grants",
             fields=_grant,
+            back=LOCK,
+            done="granted",
+            shown=show,
+        ),
+    ),
+    form(
+        f"{LOCK}/gateways",
+        Action(
+            method="POST",
+            api="/v1/devices/{device_id}/grants",
+            fields=_gateway,
             back=LOCK,
             done="granted",
             shown=show,

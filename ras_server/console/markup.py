@@ -36,9 +36,10 @@ def _verdict(result: int) -> str:
 
 
 def _subject(subject: dict[str, Any]) -> str:
-    """Return what a person is called who is named in an object of the API."""
+    """Return what a person or a gateway is called that is named in an object of the API."""
     account: dict[str, str] = subject.get("account") or {}
-    return account.get("value") or subject.get("name") or subject["user_id"]
+    ids = ("user_id", "gateway_id")
+    return account.get("value") or subject.get("name") or next(filter(None, map(subject.get, ids)))
 
 
 @pass_context
