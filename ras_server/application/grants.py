@@ -75,7 +75,7 @@ _TERMS: Final[dict[Any, Any]] = {
     probatio.Optional("geofence"): probatio.Any(
         None, schema({probatio.Required("policy"): probatio.In([each.value for each in Policy])})
     ),
-    probatio.Optional("second_person", default=False): bool,
+    probatio.Optional("second_person"): bool,
     probatio.Optional("notify", default=False): bool,
     **PERSON,
 }
@@ -183,7 +183,7 @@ def _with_terms(app: web.Application, grant: Grant, asked: dict[str, Any]) -> Gr
         policy=None if geofence is None else geofence["policy"],
         pin=None if pin is None else pin_of(app, grant.grant_id, pin),
         uses_max=asked["uses"].get("max"),
-        second_person=int(asked["second_person"]),
+        second_person=int(asked.get("second_person", grant.second_person)),
     )
 
 
@@ -247,7 +247,11 @@ async def show(request: web.Request) -> web.Response:
 @allow(Kind.USER, Kind.GATEWAY, fresh=True)
 @once()
 async def change(request: web.Request) -> web.Response:
-    """Change the terms of a grant; what is not sent is no longer a limit, but `keep_pin` says."""
+    """Change the terms of a grant.
+
+    What is not sent is no longer a limit; but the PIN as `keep_pin` says, and a second person is
+    needed until that is taken back: no older client drops it unawares.
+    """
     require_manager(request)
     app, asked = request.app, body(request, _CHANGE)
     grant, lock = _grant(request, holder=False)

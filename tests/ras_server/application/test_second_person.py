@@ -427,14 +427,17 @@ async def test_member_is_asked(desk: Desk) -> None:
 
 
 async def test_shown(desk: Desk) -> None:
-    """A grant says that it needs a second person; a change that does not say so ends that."""
+    """A grant says that it needs a second person, until a change says otherwise."""
     path = f"/v1/grants/{desk.grant['grant_id']}"
     before = await desk.owner.get(path)
     body = {"rev": before.data["rev"], "rights": ["unlock"]}
-    after = await desk.owner.request("PUT", path, body)
+    unsaid = await desk.owner.request("PUT", path, body)
+    body = {"rev": unsaid.data["rev"], "rights": ["unlock"], "second_person": False}
+    taken_back = await desk.owner.request("PUT", path, body)
     exported = await desk.ben.get("/v1/users/me/export")
 
-    assert (before.data["second_person"], after.data["second_person"]) == (True, False)
+    shown = [each.data["second_person"] for each in (before, unsaid, taken_back)]
+    assert shown == [True, True, False]
     assert [each["second_person"] for each in exported.data["grants"]] == [0]
 
 
