@@ -1,13 +1,18 @@
-"""A lock, its owner, and the owner's gateway."""
+"""A lock, its owner, the owner's gateway, those who ask at the door; a chain of the audit."""
 
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 import pytest
 
 from ras_server import archive
+from ras_server.application.audit import AuditLog
 from ras_server.settings import Settings
+from ras_server.store.db import Database
+from tests.ras_server.application.chain import ENTRY_1, ENTRY_2, Clock
+from tests.ras_server.application.desk import BEN, CLEO, Desk
 from tests.ras_server.application.parts import Door, Gateway
 from tests.ras_server.application.safe import Home, Safe
+from tests.ras_server.application.test_operations import grant
 from tests.ras_server.client import Client
 from tests.ras_server.conftest import MASTER_KEY, MovableClock
 
@@ -68,3 +73,42 @@ async def living(place: Home) -> Home:
     assert answer.data["result"]["code"] == 0, answer
     await place.gateway.see(place.door)
     return place
+
+
+@pytest.fixture
+def database() -> Database:
+    """Return an empty database."""
+    return Database()
+
+
+@pytest.fixture
+def log(database: Database) -> AuditLog:
+    """Return an audit with the two entries of the description."""
+    clock = Clock()
+    log = AuditLog(database, clock, "n1")
+    for entry in (ENTRY_1, ENTRY_2):
+        clock.now = float(str(entry["ts"]))
+        log.append(
+            str(entry["action"]),
+            str(entry["actor"]),
+            str(entry["object"]),
+            result=int(str(entry["result"])),
+            detail=entry["detail"],  # type: ignore[arg-type]  # the examples are mixed
+        )
+    return log
+
+
+@pytest.fixture
+async def desk(owner: Client, home: Gateway, door: Door, clock: MovableClock) -> Desk:
+    """Return a door at which Ben needs a second person."""
+    ben = await owner.another().enter(BEN)
+    desk = Desk(owner, home, door, clock, ben=ben)
+    desk.grant = (await grant(owner, door, BEN, second_person=True)).data
+    return desk
+
+
+@pytest.fixture
+async def cleo(desk: Desk) -> Client:
+    """Return somebody who may unlock alone."""
+    await grant(desk.owner, desk.door, CLEO)
+    return await desk.owner.another().enter(CLEO)
