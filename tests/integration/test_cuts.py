@@ -10,33 +10,20 @@ from homeassistant.exceptions import HomeAssistantError
 import pytest
 
 from igrs_codec.bsld.frame import Bolt, Event, Method, Operation
+from tests.integration.cuts import LINK, Case, cases
 from tests.integration.home import DEVICE_ID, Home, later, until
 
-type Case = tuple[int, bool]
-
-_LINK: Final = ("connect", "services", "subscribe", "hear HELLO")
 _FLIGHT: Final = ("write AUTH", "write SESS", "hear AUTH", "hear SESS")
 _REQUEST: Final = ("write SESS", "hear SESS")
 _ERRAND: Final = ("write ADMIN", "hear ADMIN", "hear HELLO")
 
-COLD: Final = (*_LINK, *_FLIGHT)
+COLD: Final = (*LINK, *_FLIGHT)
 WARM: Final = _REQUEST
-FETCH: Final = (*_LINK, *_FLIGHT, *_REQUEST)
-REMOVAL: Final = (*_LINK, *_ERRAND)
+FETCH: Final = (*LINK, *_FLIGHT, *_REQUEST)
+REMOVAL: Final = (*LINK, *_ERRAND)
 
 _SHOWN: Final = {Bolt.LOCKED: "locked", Bolt.UNLOCKED: "unlocked"}
 _ASK_AGAIN: Final = 61  # seconds after which the RAS asks anew for what is due
-
-
-def cases(steps: tuple[str, ...]) -> list[object]:
-    """Return where to cut: after each step, and with each write."""
-    found: list[object] = []
-    for number, step in enumerate(steps, 1):
-        name = f"{number} {step}"
-        found.append(pytest.param((number, False), id=name))
-        if step.startswith("write"):
-            found.append(pytest.param((number, True), id=f"{name} lost"))
-    return found
 
 
 def cut(home: Home, case: Case) -> None:
@@ -104,7 +91,7 @@ async def test_cold_unlock(home: Home, case: Case) -> None:
     failed = await operate(home, "unlock")
 
     step, _ = case
-    if step <= len(_LINK) or step == len(COLD):
+    if step <= len(LINK) or step == len(COLD):
         assert not failed
     assert not failed or "not known whether" in failed
     await all_right(home)

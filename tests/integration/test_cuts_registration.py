@@ -15,17 +15,16 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from igrs_codec.bsld.frame import Bolt
 from reference_devices.lock import ReferenceLock
+from tests.integration.cuts import LINK, Case, cases
 from tests.integration.home import RasSwitch, until
 from tests.integration.lock_flow import CODE, heard, offered, press_button
 from tests.integration.radio import HomeRadio
-from tests.integration.test_cuts import Case, cases
 
-_LINK: Final = ("connect", "services", "subscribe", "hear HELLO")
 _EXCHANGE: Final = ("write ADMIN", "write PROV", "write PROV", "write ADMIN")
 _ANSWERS: Final = ("hear ADMIN", "hear PROV", "hear PROV", "hear ADMIN")
 _COMMIT: Final = ("write ADMIN", "hear ADMIN", "hear HELLO")
 
-REGISTRATION: Final = (*_LINK, *_EXCHANGE, *_ANSWERS, *_COMMIT)
+REGISTRATION: Final = (*LINK, *_EXCHANGE, *_ANSWERS, *_COMMIT)
 _MINUTE: Final = 61  # seconds
 
 

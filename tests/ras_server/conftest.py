@@ -1,6 +1,7 @@
 """A real server over HTTP, with a clock that the test moves and codes that the test reads."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 import time
 
@@ -12,7 +13,9 @@ from ras_server.account.delivery import DELIVER
 from ras_server.app import create_app
 from ras_server.cli import main
 from ras_server.settings import Settings
+from ras_server.tls import server_context
 from ras_server.vault import Vault
+from tests.ras_server.certificates import certificate
 from tests.ras_server.client import Client, Outbox
 from tests.ras_server.counter import Counter
 
@@ -105,3 +108,20 @@ async def client(server: TestServer, outbox: Outbox) -> AsyncIterator[Client]:
     """Return a caller without login."""
     async with ClientSession() as session:
         yield Client(session, str(server.make_url("/")), outbox)
+
+
+@pytest.fixture
+def secure(settings: Settings, tmp_path: Path) -> Settings:
+    """Return settings with a certificate of the server's own."""
+    cert, key = certificate(tmp_path)
+    return replace(settings, cert=str(cert), key=str(key))
+
+
+@pytest.fixture
+async def url(secure: Settings) -> AsyncIterator[str]:
+    """Return the address of a server that speaks TLS."""
+    runner = web.AppRunner(create_app(secure, vault=Vault(MASTER_KEY)))
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=server_context(secure)).start()
+    yield f"https://127.0.0.1:{runner.addresses[0][1]}"
+    await runner.cleanup()

@@ -12,9 +12,9 @@ from ras_server import metrics
 from ras_server.app import create_app
 from ras_server.settings import Settings, SettingsError
 from ras_server.vault import Vault
+from tests.ras_server.canary import use_everything
 from tests.ras_server.client import Client, Outbox
 from tests.ras_server.conftest import MASTER_KEY
-from tests.ras_server.test_canary import use_everything
 
 TOKEN = "a token of the operator"
 

@@ -8,7 +8,6 @@ import shutil
 import pytest
 
 from ras_server.settings import Settings
-from tests.ras_server.test_tls import secure as secure, url as url  # noqa: PLC0414 - fixtures
 
 TESTSSL = shutil.which("testssl") or shutil.which("testssl.sh")
 

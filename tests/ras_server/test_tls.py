@@ -1,38 +1,16 @@
 """TLS of the server: its versions and suites, and what a client may check."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 import ssl
 
-from aiohttp import ClientConnectorError, ClientSession, Fingerprint, TCPConnector, web
+from aiohttp import ClientConnectorError, ClientSession, Fingerprint, TCPConnector
 import pytest
 
-from ras_server.app import create_app
 from ras_server.settings import Settings, SettingsError
 from ras_server.tls import server_context
-from ras_server.vault import Vault
-from tests.ras_server.certificates import certificate
-from tests.ras_server.conftest import MASTER_KEY
 from tests.ras_server.processes import serving
-
-
-@pytest.fixture
-def secure(settings: Settings, tmp_path: Path) -> Settings:
-    """Return settings with a certificate of the server's own."""
-    cert, key = certificate(tmp_path)
-    return replace(settings, cert=str(cert), key=str(key))
-
-
-@pytest.fixture
-async def url(secure: Settings) -> AsyncIterator[str]:
-    """Return the address of a server that speaks TLS."""
-    runner = web.AppRunner(create_app(secure, vault=Vault(MASTER_KEY)))
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=server_context(secure)).start()
-    yield f"https://127.0.0.1:{runner.addresses[0][1]}"
-    await runner.cleanup()
 
 
 def pem_to_der(path: str) -> bytes:
