@@ -212,10 +212,16 @@ async def async_audit(ras: GatewayClient, device_id: str, after: int, most: int)
     while True:
         query = {"after": str(after), "device": device_id}
         data = await ras.ask("GET", "audit", query=query)
-        found += read(lambda data: [dict(item) for item in data["items"]], data)
+        found += read(lambda data: [_audit_entry(item) for item in data["items"]], data)
         if data.get("next") is None or len(found) >= most:
             return found[:most]
-        after = int(data["next"])
+        after = read(int, data["next"])
+
+
+def _audit_entry(item: Json) -> Json:
+    """Return an entry as it is; it has at least a number."""
+    int(item["entry"]["n"])
+    return dict(item)
 
 
 async def async_check_audit(ras: GatewayClient, trusted: tuple[int, str] | None) -> AuditCheck:

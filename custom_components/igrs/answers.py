@@ -1,6 +1,6 @@
 """The answers of the RAS as values (project profile, API 3 to 5 and 8).
 
-Each `from_json` takes the `data` member of an answer and raises KeyError, TypeError,
+Each `from_json` takes the `data` member of an answer and raises LookupError, TypeError,
 ValueError, AttributeError or FormatError if it has another shape; `read` translates these.
 """
 
@@ -22,7 +22,7 @@ def read[D, T](parse: Callable[[D], T], data: D) -> T:
     """Parse an answer; one that no RAS gives is as good as none."""
     try:
         return parse(data)
-    except KeyError, TypeError, ValueError, AttributeError, FormatError:
+    except LookupError, TypeError, ValueError, AttributeError, FormatError:
         raise RasUnreachableError from None
 
 
@@ -191,6 +191,23 @@ class Exchange:
             done=bool(data["done"]),
             result=data.get("result"),
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of an operation that the RAS had carried (API 6).
+
+    record is the number (u16) of the lock's record of it, None if it failed.
+    """
+
+    code: int
+    record: int | None
+
+    @classmethod
+    def from_json(cls, data: Json) -> Self:
+        """Parse the `result` of an operation."""
+        code = int(data["code"])
+        return cls(code=code, record=int(data["state"]["event"]) if code == Code.OK else None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

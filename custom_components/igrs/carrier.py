@@ -122,8 +122,8 @@ class Carrier:
             await self._async_hang_up()
             dialogue = await self._async_open()
             try:
-                exchange = await self._ras.exchange_step(exchange_id, hello=dialogue.hello.packet)
-                await dialogue.async_exchange(exchange)
+                hello = dialogue.hello.packet
+                await dialogue.async_carry_out(self._ras.exchange_step(exchange_id, hello=hello))
             finally:
                 await self._async_hang_up()
 
@@ -140,8 +140,7 @@ class Carrier:
         async with self._turn():
             await self._async_hang_up()  # frames are bound to a HELLO of the last 30 s
             dialogue = await self._async_open()
-            exchange = await begin(self._device_id, dialogue.hello.packet)
-            await dialogue.async_exchange(exchange)
+            await dialogue.async_carry_out(begin(self._device_id, dialogue.hello.packet))
 
     async def async_rest(self) -> None:
         """Hang up, unless something is under way."""
@@ -277,10 +276,7 @@ class Carrier:
         try:
             async with asyncio.timeout(ASK_RAS_TIMEOUT):
                 if isinstance(need, NeedTime):
-                    dialogue.spent = True
-                    exchange = await self._ras.time(self._device_id, need.hello)
-                    await dialogue.async_exchange(exchange)
-                    dialogue.spent = False
+                    await dialogue.async_carry_out(self._ras.time(self._device_id, need.hello))
                 else:
                     await self._async_replace_tickets(dialogue, need.trouble)
         except RasError as err:

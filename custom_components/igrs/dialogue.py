@@ -169,8 +169,15 @@ class Dialogue:
         await self._async_until(step, Recorded, is_last)
         return len(records) - before
 
-    async def async_exchange(self, exchange: Exchange) -> Json:
-        """Carry packets for the RAS until it is done; raise FailedError or RasError."""
+    async def async_carry_out(self, begun: Awaitable[Exchange]) -> Json:
+        """Carry what the RAS begins under the present HELLO; raise FailedError or RasError."""
+        self.spent = True
+        result = await self._async_exchange(await begun)
+        self.spent = False
+        return result
+
+    async def _async_exchange(self, exchange: Exchange) -> Json:
+        """Carry packets for the RAS until it is done."""
         while not exchange.done:
             try:
                 flown = await self._async_flight(

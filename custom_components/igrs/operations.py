@@ -151,7 +151,7 @@ class Operations:
     async def _async_through_ras(self, operation: Operation, person: str, pin: str | None) -> Done:
         """Have the RAS decide and do it, through the gateway that reaches the lock best."""
         try:
-            result = await self._ras.operate(self._device_id, operation.name.lower(), person, pin)
+            outcome = await self._ras.operate(self._device_id, operation.name.lower(), person, pin)
         except RasRefusedError as err:
             reason = refusal(err)
             if reason.reason is Reason.NEEDS_PIN:
@@ -160,15 +160,15 @@ class Operations:
         except RasError as err:
             raise LockError(Reason.OUTCOME_UNKNOWN) from err
         note(Stage.CARRIED)
-        if result is None:
+        if outcome is None:
             raise LockError(Reason.OUTCOME_UNKNOWN)
-        if (code := result["code"]) != Code.OK:
-            raise refusal(code)
+        if outcome.record is None:
+            raise refusal(outcome.code)
         if pin is None and operation is not Operation.LOCK:
             self._remember_pin(person, needed=False)
         with suppress(LockError):
             await self._learner.async_learn()
-        return Done(result["state"]["event"], "")
+        return Done(outcome.record, "")
 
     def _remember_pin(self, person: str, *, needed: bool) -> None:
         """Remember whether the RAS wants a PIN of a person: a form can ask for it then."""

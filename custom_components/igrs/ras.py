@@ -23,6 +23,7 @@ from .answers import (
     GatewayCredentials,
     Json,
     LogReceipt,
+    Outcome,
     PendingFrame,
     Person,
     ServerInfo,
@@ -326,8 +327,8 @@ class GatewayClient(RasClient):
 
     async def operate(
         self, device_id: str, cmd: str, person: str, pin: str | None = None
-    ) -> Json | None:
-        """Have a lock operated for a person; return the result, None if it takes too long.
+    ) -> Outcome | None:
+        """Have a lock operated for a person; return what came of it, None if it takes too long.
 
         cmd is lock, unlock or open, pin what the person gave (4 to 12 digits). The refusal is a
         RasRefusedError (API 6).
@@ -341,7 +342,8 @@ class GatewayClient(RasClient):
             **_present(pin=pin),
         }
         data = await self.ask("POST", f"devices/{device_id}/operate", body)
-        return data.get("result")
+        result = data.get("result")
+        return None if result is None else read(Outcome.from_json, result)
 
     async def relock(self, device_id: str) -> tuple[int, int | None]:
         """Return the revision of a device, and after how many seconds the lock locks itself.

@@ -38,10 +38,9 @@ async def async_register(
     try:
         dialogue = await Dialogue.async_open(hass, address, name, driver=driver, ras=ras)
         try:
-            exchange = await ras.register_device(
-                device_id, dialogue.hello.packet, name, setup_code=setup_code
+            result = await dialogue.async_carry_out(
+                ras.register_device(device_id, dialogue.hello.packet, name, setup_code=setup_code)
             )
-            result = await dialogue.async_exchange(exchange)
         finally:
             await dialogue.async_close()
     except FailedError as err:
