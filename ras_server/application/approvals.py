@@ -111,9 +111,10 @@ def asked_before(app: web.Application, lock: Lock, question: Question, house: Ho
 def ask_others(
     app: web.Application, lock: Lock, question: Question, *, grant_id: str, house: House
 ) -> Ask:
-    """Ask everybody who may say yes, unless that is done already."""
+    """Ask everybody who may say yes, unless that is done already for this grant."""
     now = app[LOCKS].now
-    if (ask := app[ASKS].of(question, now)) is None:
+    ask = app[ASKS].of(question, now)
+    if ask is None or ask.grant_id != grant_id:
         ask = app[ASKS].begin(question, grant_id, now)
         told = {"event": "access_asked", "ends": ask.ends, "at": now} | asked_json(app, ask)
         tell(app, lock, _receivers(app, lock, ask, house), EVENT, told)

@@ -12,7 +12,7 @@ from ..principal import Kind
 from ..store import accounts, grants, sites
 from ..store.grants import Use
 from .access import in_household, own_gateway, standing_of, standings
-from .approvals import ASKS, Ask, ask_others, asked_before
+from .approvals import ASKS, Ask, ask_others, asked_before, may_answer
 from .audit import AUDIT
 from .decision import OPENING, Consent, Decision, House, Standing, Wish, decide, still
 from .evidence import CONFIRMATIONS, POSITIONS, Question, pin_of, pin_pause
@@ -99,12 +99,14 @@ class Permit:
     ask: Ask | None = None
 
     def require_still(self) -> None:
-        """Raise what the grant or the site says now, if that is no longer a yes."""
+        """Raise what the grant, the site or who agreed says now, if that is no longer a yes."""
         standing = self._standing_now()
         house, _ = house_of(self.app, self.lock)
         code = Code.EXPIRED
         if standing is not None:
             code = still(standing, self.wish, self.app[LOCKS].now, house)
+        if self.ask and not may_answer(self.app, self.lock, self.ask, self.ask.by, house):
+            code = code or Code.NOT_PERMITTED
         if code is not Code.OK:
             raise RasError(code, "This is no longer allowed")
 

@@ -50,6 +50,7 @@ async def test_asks_by_itself(
         by_hand = await operate(ben, door, unlock(clock))
     other = await operate(await ben.gateway("Second"), door, unlock(clock))
     operation = await ben.get(f"/v1/operations/{opened.data['operation_id']}")
+    shown = await ben.get(f"/v1/grants/{given.data['grant_id']}")
 
     assert before.code == 2001
     assert given.http == 201, given
@@ -64,7 +65,7 @@ async def test_asks_by_itself(
     ]
     assert opened.http == 200, opened
     assert forbidden.code == 3001
-    assert (by_hand.code, other.code, operation.code) == (2001, 2001, 4005)
+    assert (by_hand.code, other.code, operation.code, shown.code) == (2001, 2001, 4005, 4005)
     entries = [item["entry"] for item in (await owner.get("/v1/audit")).data["items"]]
     decided = [each for each in entries if each["action"] == "access.unlock" and not each["result"]]
     assert [(each["actor"], each["detail"]["grant"]) for each in decided] == [
@@ -114,6 +115,18 @@ async def test_tickets(
     await owner.request("DELETE", f"/v1/grants/{given.data['grant_id']}")
     await deliver(home, door)
     assert use(door, newest(own), Command.OPERATE, clock()) is None
+
+
+async def test_at_the_door(owner: Client, theirs: Gateway, home: Gateway, door: Door) -> None:
+    """It reaches the lock itself, too: under a session of the server, and with what is due."""
+    assert home
+    await give(owner, door, theirs.id, uses={"max": 1})
+
+    delivered = await theirs.open(door, "deliver")
+    locked = await theirs.open(door, "exchange", {"do": [{"cmd": "lock"}]})
+
+    assert delivered.data["result"]["code"] == 0, delivered
+    assert locked.data["result"]["code"] == 0, locked
 
 
 async def test_besides_its_person(

@@ -1,5 +1,6 @@
 """A second person over HTTP: what a yes does not open, for whom and how long it does not count."""
 
+import asyncio
 from typing import Any
 
 from aiohttp import web
@@ -13,6 +14,7 @@ from tests.ras_server.application.test_operations import grant, online
 from tests.ras_server.application.test_sites import put_fence
 from tests.ras_server.application.test_tickets import tickets
 from tests.ras_server.client import Client
+from tests.ras_server.sockets import started
 
 
 @pytest.mark.parametrize(
@@ -106,6 +108,39 @@ async def test_yes_of_who_left(desk: Desk, cleo: Client, app: web.Application) -
 
     assert (locked_out.code, left.code) == (3006, 3006)
     assert len({each.data["confirmation"] for each in (asked, locked_out, left)}) == 3
+
+
+async def test_left_on_the_way(desk: Desk, cleo: Client) -> None:
+    """A yes is looked at once more when the first packet is made."""
+    given = (await desk.owner.get(f"/v1/devices/{desk.door.device_id}/grants")).data["items"]
+    hers = next(each for each in given if not each["second_person"])
+    asked = await desk.tries()
+    await desk.says(cleo, asked.data["confirmation"])
+
+    async with started(desk.home.client) as (socket, _):
+        operation = asyncio.create_task(desk.tries())
+        envelope = await socket.envelope()
+        while "exchange" not in envelope["body"]:
+            envelope = await socket.envelope()
+        await desk.owner.request("DELETE", f"/v1/grants/{hers['grant_id']}")
+        await desk.home.begin(desk.door, envelope["body"]["exchange"])
+        answer = await operation
+
+    assert (answer.http, answer.code) == (403, 3001)
+    assert desk.door.lock.show()["bolt"] == "locked"
+
+
+async def test_another_grant(desk: Desk) -> None:
+    """Who asks under another grant, because the one he asked under has ended, is heard anew."""
+    asked = await desk.tries()
+    await grant(desk.owner, desk.door, BEN, second_person=True)
+    await desk.owner.request("DELETE", f"/v1/grants/{desk.grant['grant_id']}")
+    between = await desk.waits(desk.owner)
+    anew = await desk.tries()
+
+    assert between == []
+    assert anew.data["confirmation"] != asked.data["confirmation"]
+    assert await desk.waits(desk.owner) == [anew.data["confirmation"]]
 
 
 async def test_asked_in_vain(desk: Desk) -> None:
