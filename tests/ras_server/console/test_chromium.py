@@ -13,6 +13,7 @@ from yarl import URL
 from demo.browser import browser
 from demo.console import Visitor
 from tests.ras_server.application.parts import Door, Gateway
+from tests.ras_server.application.test_guests import link
 from tests.ras_server.application.test_operations import online
 from tests.ras_server.client import PASSWORD, Client, Outbox
 
@@ -200,3 +201,27 @@ async def test_guest(
 
     assert any("/console/locks/" in referer for referer in referers)
     assert not any("/g/" in referer for referer in referers)
+
+
+async def test_second_person(
+    anna: Visitor, owner: Client, home: Gateway, door: Door, *, outbox: Outbox
+) -> None:
+    """A guest asks with a press, the owner says yes, the next press opens the door."""
+    guest, _ = await link(owner, door, second_person=True)
+    await log_in(anna, outbox)
+    anna.window = PHONE
+
+    async with online(home, door):
+        await anna.open(f"/g/{guest.token}")
+        await anna.click("Unlock")
+        assert "Press again when that is done" in await anna.text()
+        assert await problems(anna) == []
+        await anna.open("/console/")
+        assert "Plumber wants to unlock Front door" in await anna.text()
+        assert await problems(anna) == []
+        await anna.click("Yes")
+        assert "You said yes." in await anna.text()
+        await anna.open(f"/g/{guest.token}")
+        await anna.click("Unlock")
+
+    assert "The door is unlocked." in await anna.text()
