@@ -22,8 +22,8 @@ ANSWER_WITHIN: Final = 300
 """Seconds in which somebody says yes or no; a no stands as long."""
 USE_WITHIN: Final = 60
 """Seconds in which a yes is used."""
-MOST: Final = 16
-"""Questions of one lock that stand at the same time."""
+MOST: Final = 4
+"""Questions under one grant that stand at the same time, whichever way they came."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +45,13 @@ class Ask:
         """Return what is wanted, as far as others judge it."""
         return Wish(command=self.question.command, relock=self.question.hold)
 
+    def answered(self, consent: Consent, by: str, now: int) -> Ask:
+        """Return it with its answer; or raise 4007, for the first one counts."""
+        if self.consent is not None:
+            raise RasError(Code.CHANGED, "Somebody has answered already")
+        ends = now + USE_WITHIN if consent is Consent.YES else self.ends
+        return replace(self, consent=consent, by=by, ends=ends)
+
 
 class Asks:
     """What stands: one for each question."""
@@ -65,12 +72,12 @@ class Asks:
         return ask if ask is not None and now < ask.ends else None
 
     def begin(self, question: Question, grant_id: str, now: int) -> Ask:
-        """Let a question wait for its answer, or raise 5003: the lock has too many."""
-        others = [each for each in self.standing(now) if each.question != question]
-        mine = [each.ends for each in others if each.question.device_id == question.device_id]
-        if len(mine) >= MOST:
+        """Let a question wait for its answer, or raise 5003: there are too many under the grant."""
+        others = (each for each in self.standing(now) if each.question != question)
+        ends = [each.ends for each in others if each.grant_id == grant_id]
+        if len(ends) >= MOST:
             raise RasError(
-                Code.RATE_LIMITED, "Too much of this lock is asked", retry_after=min(mine) - now
+                Code.RATE_LIMITED, "Too much is asked at a time", retry_after=min(ends) - now
             )
         ask = Ask(
             confirmation=self._new_id("cf"),
@@ -81,14 +88,9 @@ class Asks:
         self._asks[question] = ask
         return ask
 
-    def answer(self, ask: Ask, consent: Consent, by: str, now: int) -> Ask:
-        """Keep the first answer, or raise 4007."""
-        if ask.consent is not None:
-            raise RasError(Code.CHANGED, "Somebody has answered already")
-        ends = now + USE_WITHIN if consent is Consent.YES else ask.ends
-        answered = replace(ask, consent=consent, by=by, ends=ends)
-        self._asks[ask.question] = answered
-        return answered
+    def keep(self, ask: Ask) -> None:
+        """Keep what was answered."""
+        self._asks[ask.question] = ask
 
     def end(self, ask: Ask) -> None:
         """Forget a yes: it is used, or worth nothing any more."""

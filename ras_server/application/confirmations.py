@@ -60,8 +60,8 @@ async def reply(request: web.Request) -> web.Response:
     ask, lock, house = next(found, (None, None, None))
     if ask is None or lock is None or house is None:
         raise RasError(Code.UNKNOWN, "Nothing of this name waits for an answer")
+    ask = ask.answered(consent, principal.user_id, app[LOCKS].now)
     with app[DATABASE].write():
-        ask = app[ASKS].answer(ask, consent, principal.user_id, app[LOCKS].now)
         app[AUDIT].append(
             _ACTIONS[consent],
             principal.address,
@@ -74,6 +74,7 @@ async def reply(request: web.Request) -> web.Response:
             },
         )
         tell_answer(app, lock, ask, house)
+    app[ASKS].keep(ask)
     return answer(
         request,
         {"confirmation": ask.confirmation, "answer": ask.consent, "ends": ask.ends},

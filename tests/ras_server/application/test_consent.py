@@ -202,8 +202,7 @@ def asks() -> Asks:
 @pytest.mark.parametrize("change", [{"address": "gw:g-1"}, {"user_id": "u-2"}, {"hold": True}])
 def test_bound(asks: Asks, change: dict[str, str]) -> None:
     """A yes is for who asked, for what he asked."""
-    ask = asks.begin(QUESTION, "gr-1", NOW)
-    asks.answer(ask, Consent.YES, "u-9", NOW)
+    asks.keep(asks.begin(QUESTION, "gr-1", NOW).answered(Consent.YES, "u-9", NOW))
 
     assert asks.of(QUESTION._replace(**change), NOW) is None  # type: ignore[arg-type]  # str, bool
     assert asks.of(QUESTION._replace(device_id="0A1B2C3D4E5F"), NOW) is None
@@ -218,33 +217,32 @@ def test_times(asks: Asks) -> None:
     assert asks.of(QUESTION, late) is ask
     assert asks.of(QUESTION, late + 1) is None
 
-    asks.answer(ask, Consent.YES, "u-9", late)
+    asks.keep(ask.answered(Consent.YES, "u-9", late))
     assert asks.of(QUESTION, late + USE_WITHIN - 1) is not None
     assert asks.of(QUESTION, late + USE_WITHIN) is None
 
-    ask = asks.begin(QUESTION, "gr-1", NOW)
-    asks.answer(ask, Consent.NO, "u-9", NOW + 1)
+    asks.keep(asks.begin(QUESTION, "gr-1", NOW).answered(Consent.NO, "u-9", NOW + 1))
     assert asks.of(QUESTION, late) is not None
     assert asks.of(QUESTION, late + 1) is None
 
 
 def test_first_answer_counts(asks: Asks) -> None:
     """What was answered is answered."""
-    answered = asks.answer(asks.begin(QUESTION, "gr-1", NOW), Consent.NO, "u-9", NOW)
+    answered = asks.begin(QUESTION, "gr-1", NOW).answered(Consent.NO, "u-9", NOW)
 
-    with pytest.raises(RasError, match="already"):
-        asks.answer(answered, Consent.YES, "u-8", NOW)
-    assert asks.of(QUESTION, NOW) is answered
+    with pytest.raises(RasError, match="already") as refused:
+        answered.answered(Consent.YES, "u-8", NOW)
+    assert refused.value.code is Code.CHANGED
 
 
 def test_bounded(asks: Asks) -> None:
-    """A lock has so many questions at the same time; another lock has its own."""
+    """There are so many questions under a grant, whichever way they came; another has its own."""
     for number in range(MOST):
-        asks.begin(QUESTION._replace(address=f"guest:gr-{number}"), "gr-1", NOW)
+        asks.begin(QUESTION._replace(address=f"gw:g-{number}"), "gr-1", NOW)
 
     with pytest.raises(RasError) as refused:
         asks.begin(QUESTION, "gr-1", NOW + 1)
-    asks.begin(QUESTION._replace(device_id="0A1B2C3D4E5F"), "gr-1", NOW + 1)
+    asks.begin(QUESTION._replace(address="user:u-2", user_id="u-2"), "gr-2", NOW + 1)
     asks.begin(QUESTION, "gr-1", NOW + ANSWER_WITHIN)
 
     assert refused.value.code is Code.RATE_LIMITED
@@ -253,7 +251,7 @@ def test_bounded(asks: Asks) -> None:
 
 def test_given_back(asks: Asks) -> None:
     """A yes that led to nothing counts for the rest of its time, unless it was asked anew."""
-    ask = asks.answer(asks.begin(QUESTION, "gr-1", NOW), Consent.YES, "u-9", NOW)
+    ask = asks.begin(QUESTION, "gr-1", NOW).answered(Consent.YES, "u-9", NOW)
     asks.end(ask)
     assert asks.of(QUESTION, NOW) is None
 
@@ -279,7 +277,7 @@ def _answer(consent: Consent) -> _Step:
     def answer(asks: Asks, now: int) -> None:
         ask = asks.of(QUESTION, now)
         if ask is not None and ask.consent is None:
-            asks.answer(ask, consent, "u-9", now)
+            asks.keep(ask.answered(consent, "u-9", now))
 
     return answer
 
