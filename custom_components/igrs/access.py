@@ -13,6 +13,7 @@ from .errors import refusal
 from .igrs_codec.bsld.frame import Event, Method, Operation, Record
 
 DENIED: Final = "denied"
+ASKED: Final = "asked"
 
 # Duress is not among them: whoever forces a person may look at this screen.
 EVENTS: Final = {
@@ -109,14 +110,23 @@ def refused(asker: Asker, reason: str) -> Access:
     )
 
 
+def asked_at_ras(asked_by: str, user: str | None) -> Access:
+    """Return what tells that somebody waits for a second person's yes; asked_by as below."""
+    return Access(what=ASKED, how=_channel(asked_by), user=user)
+
+
 def denied_at_ras(asked_by: str, user: str | None, code: int | None) -> Access:
     """Return what tells that the RAS refused somebody; asked_by is a typed address."""
     return Access(
         what=DENIED,
-        how=_CHANNELS.get(asked_by.partition(":")[0], How.GATEWAY),
+        how=_channel(asked_by),
         user=user,
         reason=refusal(code).reason,
     )
+
+
+def _channel(asked_by: str) -> How:
+    return _CHANNELS.get(asked_by.partition(":")[0], How.GATEWAY)
 
 
 def from_record(

@@ -21,7 +21,8 @@ class Grant:
 
     subject is as the RAS writes it; start and until are Unix seconds, until is exclusive;
     weekdays are 1 (Monday) to 7, times pairs of wall-clock times in the zone tz; revoked is
-    when it ended, if somebody ended it; synced says that the lock knows.
+    when it ended, if somebody ended it; synced says that the lock knows. second_person says that
+    somebody else has to agree each time.
     """
 
     grant_id: str
@@ -38,6 +39,7 @@ class Grant:
     has_pin: bool
     policy: str | None
     notify: bool
+    second_person: bool
     household: bool
     revoked: int | None
     synced: bool
@@ -63,6 +65,7 @@ class Grant:
             has_pin=bool(data["pin"]),
             policy=None if geofence is None else str(geofence["policy"]),
             notify=bool(data["notify"]),
+            second_person=bool(data.get("second_person")),
             household=data["household"] is not None,
             revoked=data["revoked"],
             synced=bool(data["synced"]),
@@ -80,6 +83,7 @@ class Grant:
             "uses": {"max": self.uses_max},
             "geofence": None if self.policy is None else {"policy": self.policy},
             "notify": self.notify,
+            "second_person": self.second_person,
             "keep_pin": True,
         }
 

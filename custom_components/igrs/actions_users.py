@@ -28,6 +28,7 @@ ATTR_GRANT_ID: Final = "grant_id"
 ATTR_NOTIFY: Final = "notify"
 ATTR_PERSON: Final = "person"
 ATTR_RIGHTS: Final = "rights"
+ATTR_SECOND_PERSON: Final = "second_person"
 ATTR_USER_NAME: Final = "user_name"
 ATTR_USES: Final = "uses"
 ATTR_VALID_FROM: Final = "valid_from"
@@ -59,6 +60,7 @@ SET_USER: Final = {
         probatio.Coerce(int), probatio.Range(min=0, max=100_000)
     ),
     probatio.Optional(ATTR_NOTIFY): cv.boolean,
+    probatio.Optional(ATTR_SECOND_PERSON): cv.boolean,
 }
 CLEAR_USER: Final = _GRANT
 SET_CREDENTIAL: Final = {
@@ -186,7 +188,7 @@ def _changed(terms: Body, lock: IgrsCoordinator, data: dict[str, Any]) -> Body:
     changed = {"valid": valid}
     if ATTR_USES in data:
         changed["uses"] = {"max": data[ATTR_USES] or None}
-    for attribute in (ATTR_RIGHTS, ATTR_NOTIFY):
+    for attribute in (ATTR_RIGHTS, ATTR_NOTIFY, ATTR_SECOND_PERSON):
         if attribute in data:
             changed[attribute] = data[attribute]
     return terms | changed
@@ -226,6 +228,7 @@ def _shown(grant: Grant, people: dict[str, str], codes: list[KeypadCode]) -> dic
         ATTR_USES: grant.uses_max,
         "uses_spent": grant.uses_spent,
         ATTR_NOTIFY: grant.notify,
+        ATTR_SECOND_PERSON: grant.second_person,
         "household": grant.household,
         "known_to_lock": grant.synced,
     }
@@ -237,6 +240,8 @@ def _name(grant: Grant, people: dict[str, str]) -> str:
             return people.get(user_id, user_id)
         case {"account": {"value": str(account)}}:
             return account
+        case {"kind": "gateway", "gateway_id": str(gateway_id)}:
+            return grant.subject.get("name") or gateway_id
         case _:
             return str(grant.subject.get("name"))
 

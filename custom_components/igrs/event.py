@@ -6,7 +6,7 @@ from homeassistant.components.event import EventEntity
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .access import DENIED, EVENTS, Access
+from .access import ASKED, DENIED, EVENTS, Access
 from .const import EVENT_ACCESS
 from .coordinator import IgrsCoordinator
 from .entity import IgrsEntity, async_add_to_locks
@@ -32,7 +32,7 @@ class AccessEvent(IgrsEntity, EventEntity):
     def __init__(self, coordinator: IgrsCoordinator) -> None:
         """Show the records of one lock."""
         super().__init__(coordinator, "access")
-        self._attr_event_types = [*EVENTS.values(), DENIED]
+        self._attr_event_types = [*EVENTS.values(), DENIED, ASKED]
 
     @property
     @override

@@ -17,7 +17,7 @@ from homeassistant.const import EVENT_HOMEASSISTANT_STOP
 from homeassistant.core import CALLBACK_TYPE, Event, HomeAssistant, callback
 from homeassistant.helpers.event import async_track_time_interval
 
-from .access import Access, denied_at_ras
+from .access import Access, asked_at_ras, denied_at_ras
 from .access_ras import async_check_audit
 from .answers import Json, PushReady
 from .asker import CAUSES
@@ -74,6 +74,7 @@ class Gateway:
         self._hass = hass
         self._entry = entry
         self._hub_device_id = hub_device_id
+        self._address = f"gw:{ras.gateway_id}"
         self._begun = False
         self._work = Work(hass, entry, self.server_id, entry.title)
         self._push = Push(
@@ -312,8 +313,18 @@ class Gateway:
                     "user": str() | None as user,
                     "code": int(code),
                 },
-            }:
-                self._denied(device_id, denied_at_ras(asked_by, user, code), asked_by)
+            } if asked_by != self._address:  # what was asked here is shown already
+                self._happened(device_id, denied_at_ras(asked_by, user, code))
+            case {
+                "mi": 9,
+                "body": {
+                    "event": "access_asked",
+                    "device_id": str(device_id),
+                    "asked_by": str(asked_by),
+                    "user": str() | None as user,
+                },
+            } if asked_by != self._address:
+                self._happened(device_id, asked_at_ras(asked_by, user))
             case {
                 "mi": 9,
                 "body": {
@@ -335,10 +346,9 @@ class Gateway:
             coordinator.memory.impersonated = True
             self._judge(coordinator)
 
-    def _denied(self, device_id: str, access: Access, asked_by: str) -> None:
-        """Show that the RAS refused somebody; what was asked here is shown already."""
-        coordinator = self._coordinator(device_id)
-        if coordinator is not None and asked_by != f"gw:{self.ras.gateway_id}":
+    def _happened(self, device_id: str, access: Access) -> None:
+        """Show what the RAS says of a lock."""
+        if (coordinator := self._coordinator(device_id)) is not None:
             coordinator.history.async_happened(access)
 
     def _coordinator(self, address: str) -> IgrsCoordinator | None:

@@ -15,7 +15,7 @@ from homeassistant.util.yaml import parse_yaml
 import pytest
 from pytest_homeassistant_custom_component.common import async_mock_service
 
-from custom_components.igrs.access import DENIED, EVENTS
+from custom_components.igrs.access import ASKED, DENIED, EVENTS
 from custom_components.igrs.asker import How
 from custom_components.igrs.timeline import Stage
 from tests.integration.automations import NAMES, denied
@@ -209,7 +209,7 @@ async def test_finger(automated: Home, told: list[str]) -> None:
 
 def test_values() -> None:
     """The page names every kind of event, every way and every stage there is."""
-    for value in (*EVENTS.values(), DENIED, *How, *Stage):
+    for value in (*EVENTS.values(), DENIED, ASKED, *How, *Stage):
         assert f"`{value}`" in PAGE, value
 
 

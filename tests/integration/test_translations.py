@@ -250,7 +250,7 @@ def test_events() -> None:
     texts = TEXTS["entity"]["event"]["access"]["state_attributes"]["event_type"]["state"]
     icons = ICONS["entity"]["event"]["access"]["state_attributes"]["event_type"]["state"]
 
-    assert {*event.EVENTS.values(), event.DENIED} == set(texts)
+    assert {*event.EVENTS.values(), event.DENIED, event.ASKED} == set(texts)
     assert set(icons) <= set(texts)
 
 
