@@ -1,8 +1,9 @@
 """Why something with a lock failed, in words that Home Assistant translates."""
 
 from enum import StrEnum
+from typing import Final
 
-from homeassistant.exceptions import HomeAssistantError
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 
 from .const import DOMAIN
 from .igrs_codec.bsld.frame import Status
@@ -51,8 +52,30 @@ class Reason(StrEnum):
     TOO_OFTEN = "too_often"
 
 
+# Somebody may not, or has to give something first: nothing has failed.
+REFUSALS: Final = frozenset(
+    {
+        Reason.DENIED,
+        Reason.RAS_REFUSES,
+        Reason.NO_PERMISSION,
+        Reason.OUTSIDE_SCHEDULE,
+        Reason.ACCESS_ENDED,
+        Reason.OUTSIDE_AREA,
+        Reason.USES_SPENT,
+        Reason.NEEDS_CONFIRMATION,
+        Reason.NEEDS_PIN,
+        Reason.NEEDS_SECOND_PERSON,
+        Reason.SECOND_PERSON_REFUSED,
+        Reason.PIN_WRONG,
+        Reason.PIN_PAUSED,
+        Reason.VOICE_OFF,
+        Reason.VOICE_NEEDS_PIN,
+        Reason.VOICE_HAS_NO_PIN,
+    }
+)
+
 # What a gateway tells the RAS of a failure (project profile, API 2).
-CODES: dict[Reason, Code] = {
+CODES: Final[dict[Reason, Code]] = {
     Reason.OUT_OF_RANGE: Code.NO_GATEWAY,
     Reason.NO_SLOT: Code.NO_GATEWAY,
     Reason.NOT_CONNECTED: Code.NO_GATEWAY,
@@ -60,7 +83,7 @@ CODES: dict[Reason, Code] = {
 }
 
 # What a lock answers to an operation that it does not do.
-_STATUSES: dict[Status, Reason] = {
+_STATUSES: Final[dict[Status, Reason]] = {
     Status.DENIED: Reason.DENIED,
     Status.EXPIRED: Reason.NOT_EXECUTED,
     Status.CLOCK_UNSET: Reason.CLOCK_UNSET,
@@ -70,7 +93,7 @@ _STATUSES: dict[Status, Reason] = {
 }
 
 # Why a driver gives a request up.
-_FAILURES: dict[Failure, Reason] = {
+_FAILURES: Final[dict[Failure, Reason]] = {
     Failure.UNOWNED: Reason.UNOWNED,
     Failure.NO_TICKET: Reason.TICKET_EXPIRED,
     Failure.TICKET_REFUSED: Reason.REJECTED,
@@ -79,7 +102,7 @@ _FAILURES: dict[Failure, Reason] = {
 }
 
 # What the RAS says when it decides or has an operation carried.
-_REASONS: dict[int, Reason] = {
+_REASONS: Final[dict[int, Reason]] = {
     Code.NO_GATEWAY: Reason.NO_GATEWAY,
     Code.BUSY: Reason.BUSY,
     Code.DEVICE_TIMEOUT: Reason.OUTCOME_UNKNOWN,
@@ -99,7 +122,7 @@ _REASONS: dict[int, Reason] = {
 }
 
 # What it says more of the same code.
-_NEEDS: dict[tuple[int | None, str | None], Reason] = {
+_NEEDS: Final[dict[tuple[int | None, str | None], Reason]] = {
     (Code.CONFIRMATION_NEEDED, "pin"): Reason.NEEDS_PIN,
     (Code.CONFIRMATION_NEEDED, "second_person"): Reason.NEEDS_SECOND_PERSON,
     (Code.NO_PERMISSION, "second_person"): Reason.SECOND_PERSON_REFUSED,
@@ -117,6 +140,15 @@ class LockError(HomeAssistantError):
             translation_placeholders=placeholders,
         )
         self.reason = reason
+
+
+def refused_call(err: LockError) -> ServiceValidationError:
+    """Return what an action raises where nothing has failed: the call is what is wrong."""
+    return ServiceValidationError(
+        translation_domain=DOMAIN,
+        translation_key=err.translation_key,
+        translation_placeholders=err.translation_placeholders,
+    )
 
 
 def not_done(status: Status) -> LockError:

@@ -11,6 +11,7 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from .asker import async_asker
 from .coordinator import IgrsCoordinator
 from .entity import IgrsEntity, async_add_to_locks
+from .errors import REFUSALS, LockError, Reason, refused_call
 from .gateway import IgrsConfigEntry
 from .igrs_codec.bsld.frame import Bolt, Capability, Operation
 from .voice import async_operate
@@ -140,5 +141,9 @@ class IgrsLock(IgrsEntity, LockEntity):
         asker = await async_asker(self.hass, self._context, people)
         try:
             await async_operate(self.coordinator, operation, asker, given.get(ATTR_CODE))
+        except LockError as err:
+            if err.reason in REFUSALS or err.reason is Reason.PIN_MALFORMED:
+                raise refused_call(err) from err
+            raise
         finally:
             self._context = None  # also after a refusal, of which nothing was shown

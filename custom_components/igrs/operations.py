@@ -15,7 +15,7 @@ from .access import Deed
 from .answers import Tickets
 from .asker import Asker
 from .carrier import TICKET_RIGHTS, TICKET_TTL, Carrier, Done
-from .errors import LockError, Reason, refusal
+from .errors import REFUSALS, LockError, Reason, refusal
 from .history import History
 from .igrs_codec.bsld.frame import Operation, Right
 from .learner import Learner
@@ -40,23 +40,6 @@ _NO_TICKET: Final = frozenset(
         Code.NO_PERMISSION,
         Code.OUTSIDE_SCHEDULE,
         Code.EXPIRED,
-    }
-)
-REFUSALS: Final = frozenset(
-    {
-        Reason.DENIED,
-        Reason.RAS_REFUSES,
-        Reason.NO_PERMISSION,
-        Reason.OUTSIDE_SCHEDULE,
-        Reason.ACCESS_ENDED,
-        Reason.OUTSIDE_AREA,
-        Reason.USES_SPENT,
-        Reason.NEEDS_CONFIRMATION,
-        Reason.NEEDS_PIN,
-        Reason.NEEDS_SECOND_PERSON,
-        Reason.SECOND_PERSON_REFUSED,
-        Reason.PIN_WRONG,
-        Reason.PIN_PAUSED,
     }
 )
 
