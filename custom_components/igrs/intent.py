@@ -22,6 +22,7 @@ from .igrs_codec.bsld.frame import Operation
 from .sentences import INTENT_UNLOCK_WITH_PIN, SLOT_NAME, SLOT_PIN, async_listen
 from .voice import async_operate, async_said, lock_of
 
+_NOT_DONE: Final = intent.IntentResponseErrorCode.FAILED_TO_HANDLE
 _OPERATIONS: Final = {
     intent.INTENT_TURN_ON: Operation.LOCK,
     intent.INTENT_TURN_OFF: Operation.UNLOCK,
@@ -114,7 +115,9 @@ class UnlockWithPin(intent.IntentHandler):
         locks = _ours(intent_obj.hass, result.states)
         if not locks:
             response = intent_obj.create_response()
-            await _async_refuse(intent_obj, response, LockError(Reason.VOICE_NO_SUCH_LOCK))
+            none = LockError(Reason.VOICE_NO_SUCH_LOCK)
+            text = await async_said(intent_obj.hass, none, intent_obj.language)
+            response.async_set_error(_NOT_DONE, text)
             return response
         return await _async_answer(intent_obj, locks, Operation.UNLOCK, _value(slots, SLOT_PIN))
 
@@ -141,9 +144,14 @@ async def _async_answer(
     operation: Operation,
     pin: str | None = None,
 ) -> intent.IntentResponse:
-    """Operate one lock after the other, until one is refused."""
+    """Operate one lock after the other; what cannot be locked does not keep others open.
+
+    Unlocking ends where one is refused: a PIN that is wrong is not tried at all of them.
+    """
     response = intent_obj.create_response()
     done: list[intent.IntentResponseTarget] = []
+    failed: list[intent.IntentResponseTarget] = []
+    texts: list[str] = []
     for entity_id, lock in locks.items():
         target = intent.IntentResponseTarget(
             type=intent.IntentResponseTargetType.ENTITY, name=lock.name, id=entity_id
@@ -152,13 +160,19 @@ async def _async_answer(
             with spoken():
                 await _async_operate(intent_obj, entity_id, lock, operation, pin)
         except LockError as err:
-            await _async_refuse(intent_obj, response, err)
-            response.async_set_results(success_results=done, failed_results=[target])
-            return response
-        done.append(target)
-    response.async_set_results(success_results=done)
-    states = (intent_obj.hass.states.get(entity_id) for entity_id in locks)
-    response.async_set_states([state for state in states if state is not None])
+            failed.append(target)
+            why = await async_said(intent_obj.hass, err, intent_obj.language)
+            texts.append(why if len(locks) == 1 else f"{lock.name}: {why}")
+            if operation is not Operation.LOCK:
+                break
+        else:
+            done.append(target)
+    if failed:
+        response.async_set_error(_NOT_DONE, " ".join(texts))
+    else:
+        states = (intent_obj.hass.states.get(entity_id) for entity_id in locks)
+        response.async_set_states([state for state in states if state is not None])
+    response.async_set_results(success_results=done, failed_results=failed)
     return response
 
 
@@ -177,11 +191,3 @@ async def _async_operate(
             lock.history.refused(asker, Reason.NO_PERMISSION)
             raise LockError(Reason.NO_PERMISSION)
     await async_operate(lock, operation, asker, pin)
-
-
-async def _async_refuse(
-    intent_obj: intent.Intent, response: intent.IntentResponse, err: LockError
-) -> None:
-    """Say why not, in the language of who asked."""
-    text = await async_said(intent_obj.hass, err, intent_obj.language)
-    response.async_set_error(intent.IntentResponseErrorCode.FAILED_TO_HANDLE, text)
