@@ -96,7 +96,7 @@ def found_locks(hass: HomeAssistant) -> list[FoundLock]:
 
 
 @callback
-def latest(hass: HomeAssistant, lock: FoundLock) -> FoundLock:
+def _latest(hass: HomeAssistant, lock: FoundLock) -> FoundLock:
     """Return the lock as it was heard last: its pairing window may have opened since."""
     advert = bluetooth.async_last_service_info(hass, lock.address, connectable=True)
     return lock if advert is None else FoundLock.from_advert(advert) or lock
@@ -117,7 +117,7 @@ async def async_sighting(ras: GatewayClient, lock: FoundLock) -> Sighting | None
     return next((item for item in seen if item.device_id == lock.device_id), None)
 
 
-def canonical_setup_code(lock: FoundLock, text: str) -> str | None:
+def _canonical_setup_code(lock: FoundLock, text: str) -> str | None:
     """Return the setup code in what was typed or scanned, or raise SetupCodeError.
 
     Nothing typed is None: the maker may have told the RAS.
@@ -133,10 +133,16 @@ def canonical_setup_code(lock: FoundLock, text: str) -> str | None:
 
 
 async def async_take(
-    hass: HomeAssistant, entry: IgrsConfigEntry, lock: FoundLock, code: str | None
+    hass: HomeAssistant, entry: IgrsConfigEntry, found: FoundLock, typed: str
 ) -> NewLock:
-    """Register the lock, or adopt it if it is already ours; raise LockError or RasError."""
+    """Register the lock, or adopt it if it is already ours.
+
+    typed is what was typed or scanned as its setup code, if anything. Raises SetupCodeError,
+    LockError or RasError.
+    """
     ras = entry.runtime_data.ras
+    lock = _latest(hass, found)
+    code = _canonical_setup_code(lock, typed)
     if lock.owned:
         return await _async_adopt(ras, lock)
     verdict = await ras.authenticate_device(lock.device_id, lock.service_data, setup_code=code)

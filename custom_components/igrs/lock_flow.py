@@ -22,15 +22,7 @@ from homeassistant.helpers.selector import (
 import probatio
 
 from .const import DOMAIN, SUBENTRY_LOCK
-from .discovery import (
-    FoundLock,
-    async_sighting,
-    async_take,
-    canonical_setup_code,
-    found_locks,
-    is_configured,
-    latest,
-)
+from .discovery import FoundLock, async_sighting, async_take, found_locks, is_configured
 from .flow_errors import CONF_SETUP_CODE, FORM_ERRORS, Problem, problem
 from .ras_errors import RasError
 from .voice_flow import VoiceOfLockFlow
@@ -124,9 +116,8 @@ class HeardLockFlow(ConfigFlow):
         why = Problem()
         if home is not None:
             try:
-                lock = latest(self.hass, self._found)
-                code = canonical_setup_code(lock, (user_input or {}).get(CONF_SETUP_CODE, ""))
-                new = await async_take(self.hass, home, lock, code)
+                typed = (user_input or {}).get(CONF_SETUP_CODE, "")
+                new = await async_take(self.hass, home, self._found, typed)
             except FORM_ERRORS as err:
                 why = problem(err)
             else:
@@ -164,9 +155,8 @@ class LockSubentryFlow(VoiceOfLockFlow):
         why = Problem()
         if user_input is not None:
             try:
-                lock = latest(self.hass, self._locks[user_input[CONF_LOCK]])
-                code = canonical_setup_code(lock, user_input[CONF_SETUP_CODE])
-                new = await async_take(self.hass, home, lock, code)
+                lock = self._locks[user_input[CONF_LOCK]]
+                new = await async_take(self.hass, home, lock, user_input[CONF_SETUP_CODE])
             except FORM_ERRORS as err:
                 why = problem(err)
             else:
