@@ -38,6 +38,9 @@ def blocking() -> Iterator[list[str]]:
     assert found == []
 
 
+ADVERT_INTERVAL = 25  # milliseconds, a tenth of what a lock can be set to
+
+
 @pytest.fixture(autouse=True)
 def _not_reported(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     """Let Home Assistant find nothing that is used wrongly, or that a later version lacks."""
@@ -47,8 +50,9 @@ def _not_reported(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
 
 
 @pytest.fixture
-def air() -> RadioLink:
-    """Return the air of the home."""
+def air(monkeypatch: pytest.MonkeyPatch) -> RadioLink:
+    """Return the air of the home, in which nobody waits long for an advert."""
+    monkeypatch.setattr(ReferenceLock, "advert_interval", ADVERT_INTERVAL)
     return RadioLink()
 
 
