@@ -4,6 +4,7 @@ Nothing of Bluetooth leaves this module but `LinkLostError` and `LockError`.
 """
 
 import asyncio
+from contextlib import suppress
 from typing import Final, Self
 
 from bleak import BleakClient
@@ -65,31 +66,36 @@ class Link:
         device = bluetooth.async_ble_device_from_address(hass, address, connectable=True)
         if device is None:
             raise explained(hass, address, Reason.OUT_OF_RANGE)
-        async with asyncio.timeout(CONNECT_TIMEOUT):
-            # Both names are looked up now: Home Assistant's Bluetooth replaces them.
-            self._client = await bleak_retry_connector.establish_connection(
-                bleak_retry_connector.BleakClientWithServiceCache,
-                device,
-                name,
-                disconnected_callback=self._lost,
-                max_attempts=1,
-                ble_device_callback=lambda: (
-                    bluetooth.async_ble_device_from_address(hass, address, connectable=True)
-                    or device
-                ),
-            )
-            try:
-                await self._client.start_notify(RSP_UUID, self._notified)
-            except BleakCharacteristicNotFoundError:
-                await self._client.clear_cache()
-                await self.close()
-                raise
-            except BaseException:
-                await self.close()
-                raise
+        try:
+            async with asyncio.timeout(CONNECT_TIMEOUT):
+                # Both names are looked up now: Home Assistant's Bluetooth replaces them.
+                self._client = await bleak_retry_connector.establish_connection(
+                    bleak_retry_connector.BleakClientWithServiceCache,
+                    device,
+                    name,
+                    disconnected_callback=self._lost,
+                    max_attempts=1,
+                    ble_device_callback=lambda: (
+                        bluetooth.async_ble_device_from_address(hass, address, connectable=True)
+                        or device
+                    ),
+                )
+                await self._subscribe(self._client)
+        except BaseException:
+            await self.close()
+            raise
+
+    async def _subscribe(self, client: bleak_retry_connector.BleakClientWithServiceCache) -> None:
+        """Enable notifications; services that lack them are those of an older visit."""
+        try:
+            await client.start_notify(RSP_UUID, self._notified)
+        except BleakCharacteristicNotFoundError:
+            await client.clear_cache()
+            raise
 
     def _notified(self, _: BleakGATTCharacteristic, data: bytearray) -> None:
-        self._received.put_nowait(bytes(data))
+        with suppress(asyncio.QueueShutDown):  # too late
+            self._received.put_nowait(bytes(data))
 
     def _lost(self, _: BleakClient) -> None:
         self._received.shutdown()
