@@ -102,13 +102,12 @@ def meet(app: web.Application, found: tuple[Standing, ...]) -> None:
             grants.meet(app[DATABASE], standing.grant_id)
 
 
-def live_lock(request: web.Request) -> tuple[Lock, Standing]:
-    """Return the lock of the path and a standing that holds now, or raise 2001 or 3003."""
+def live_lock(request: web.Request) -> tuple[Lock, tuple[Standing, ...]]:
+    """Return the lock of the path and the standings that hold now, or raise 2001 or 3003."""
     lock, found = visible_lock(request)
     now = request.app[LOCKS].now
-    for standing in found:
-        if is_live(standing, now):
-            return lock, standing
+    if live := tuple(standing for standing in found if is_live(standing, now)):
+        return lock, live
     raise RasError(Code.EXPIRED, "The grant is expired or revoked")
 
 

@@ -216,7 +216,8 @@ def may_commit(app: web.Application, lock: Lock) -> bool:
 @allow(Kind.USER, Kind.GATEWAY)
 async def show(request: web.Request) -> web.Response:
     """List the live tickets of a lock; its owner sees all, others their own."""
-    lock, standing = live_lock(request)
+    lock, standings = live_lock(request)
+    uids = {standing.uid for standing in standings}
     items = [
         {
             "tid": entry["detail"]["tid"],
@@ -225,7 +226,7 @@ async def show(request: web.Request) -> web.Response:
             "expires": entry["detail"]["expires"],
         }
         for entry in islice(live_tickets(request.app, lock), _MOST_SHOWN)
-        if standing.is_owner or entry["detail"]["uid"] == standing.uid
+        if standings[0].is_owner or entry["detail"]["uid"] in uids
     ]
     return answer(request, {"items": items, "next": None})
 

@@ -253,6 +253,23 @@ async def test_list(owner: Client, home: Gateway, door: Door) -> None:
     assert newest_item["tid"] == answer.data["tickets"][0]["tid"]
 
 
+async def test_list_of_a_guest(
+    owner: Client, client: Client, home: Gateway, door: Door, clock: MovableClock
+) -> None:
+    """A guest sees his own tickets, whichever of his grants they rest on, and nobody else's."""
+    guest = await client.another().enter("guest@example.org")
+    await grant(owner, door, "guest@example.org", pin="2580")
+    clock.move(1)
+    await grant(owner, door, "guest@example.org")
+    await tickets(home, door)
+    own = await tickets(Gateway(await guest.gateway()), door)
+
+    listed = await guest.get(f"/v1/devices/{door.device_id}/tickets")
+
+    wanted = [each["tid"] for each in own.data["tickets"]]
+    assert [each["tid"] for each in listed.data["items"]] == wanted
+
+
 async def test_removed_gateway(
     owner: Client, home: Gateway, door: Door, clock: MovableClock
 ) -> None:
