@@ -88,12 +88,15 @@ class Access:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deed:
-    """An operation that was done from here; its record has this number (u16)."""
+    """An operation that was asked for here; its record has this number (u16).
+
+    gateway is None where the RAS chose one.
+    """
 
     number: int
     operation: Operation
     asker: Asker
-    gateway: str
+    gateway: str | None
     seconds: float
     credential: str | None = None
 
@@ -156,7 +159,7 @@ def from_record(
             user=deed.asker.user or (name if deed.asker.person else None),
             name=deed.asker.name,
             credential=deed.credential,
-            gateway=deed.gateway,
+            gateway=deed.gateway or (None if told is None else told.gateway),
             seconds=deed.seconds,
             context=deed.asker.context,
         )

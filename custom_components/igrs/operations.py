@@ -78,8 +78,13 @@ class Operations:
         pin is what the person gave for the RAS (4 to 12 digits).
         """
         began = time.monotonic()
+        person, gateway = asker.person, None
         try:
-            done = await self._async_do(operation, asker.person, pin)
+            if person is None or await self._async_has_ticket(operation, person):
+                gateway = self._gateway_name
+                done = await self._carrier.async_operate(operation, person)
+            else:
+                done = await self._async_through_ras(operation, person, pin)
         except LockError as err:
             if err.reason in REFUSALS:
                 self._history.refused(asker, err.reason)
@@ -92,16 +97,14 @@ class Operations:
                 number=done.number,
                 operation=operation,
                 asker=asker,
-                gateway=self._gateway_name,
+                gateway=gateway,
                 seconds=time.monotonic() - began,
                 credential=done.credential or None,
             )
         )
-
-    async def _async_do(self, operation: Operation, person: str | None, pin: str | None) -> Done:
-        if person is not None and not await self._async_has_ticket(operation, person):
-            return await self._async_through_ras(operation, person, pin)
-        return await self._carrier.async_operate(operation, person)
+        if gateway is None:  # the lock has told the RAS, not us
+            with suppress(LockError):
+                await self._learner.async_learn()
 
     async def _async_has_ticket(self, operation: Operation, person: str) -> bool:
         """Return whether the person may use a ticket; if not, the RAS wants to be asked itself."""
@@ -149,8 +152,6 @@ class Operations:
             raise refusal(outcome.code)
         if pin is None and operation is not Operation.LOCK:
             self._remember_pin(person, needed=False)
-        with suppress(LockError):
-            await self._learner.async_learn()
         return Done(outcome.record, "")
 
     def _remember_pin(self, person: str, *, needed: bool) -> None:
