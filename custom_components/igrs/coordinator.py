@@ -134,16 +134,14 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
         self._shown: Shown | None = None
         self._stop_gone: CALLBACK_TYPE | None = None
         self._renewed_at = 0.0
-        # Under way from here or waiting, in the order of their turns.
-        self._asked: list[tuple[Operation, Asker]] = []
+        self._asked: list[tuple[Operation, Asker]] = []  # under way or waiting, by their turns
         # What the tracker asks for, and who does it.
         self._wanted: dict[Want, Callable[[], None]] = {
             Want.KEYS: self.async_renew_soon,
             Want.TIME: lambda: self.work(self.supply.async_set_time(), "clock"),
             Want.STATE: self.learner.async_soon,
         }
-        # Who waits for the lock to say that it can do something.
-        self._awaited: list[tuple[Capability, CALLBACK_TYPE]] = []
+        self._awaited: list[tuple[Capability, CALLBACK_TYPE]] = []  # for the lock to be able
 
     @property
     def _gateway(self) -> Gateway:
@@ -239,7 +237,8 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
     async def async_relay(self, exchange_id: str, accept: Callable[[], Awaitable[None]]) -> None:
         """Accept a remote operation and carry it; raise LockError or RasError."""
         await self._carrier.async_relay(exchange_id, accept)
-        self.learner.async_soon()
+        if self.asker is None:  # else its record is read once it is known who asked here
+            self.learner.async_soon()
 
     @callback
     def async_tell_soon(self) -> None:
