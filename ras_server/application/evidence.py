@@ -6,6 +6,8 @@ Positions and confirmations live in memory only.
 from collections import deque
 from collections.abc import Callable
 from hmac import digest
+from itertools import chain
+from operator import attrgetter
 import re
 from typing import Any, Final, NamedTuple
 
@@ -61,31 +63,45 @@ EVIDENCE: Final = {**PERSON, **SHOWN}
 
 
 class Positions:
-    """Where people said they were, for 24 hours."""
+    """Where people said they were, or gateways said they are, for 24 hours."""
 
     def __init__(self) -> None:
         """Begin without any."""
-        self._positions: dict[str, deque[Position]] = {}
+        self._positions: dict[str, dict[str, deque[Position]]] = {}
 
-    def note(self, user_id: str, shown: dict[str, Any], now: int) -> None:
-        """Keep a position, unless a newer one is known, or it is from the future."""
+    def note(self, user_id: str, shown: dict[str, Any], now: int, *, teller: str = "") -> None:
+        """Keep a position, unless a newer one is known, or it is from the future.
+
+        `teller` is the gateway that tells it of somebody else; empty, the person tells it himself.
+        """
         position = Position(**shown)
         if position.at > now + CLOCK_TOLERANCE:
             return
-        known = self._positions.setdefault(user_id, deque(maxlen=_MOST_POSITIONS))
+        told = self._positions.setdefault(user_id, {})
+        known = told.setdefault(teller, deque(maxlen=_MOST_POSITIONS))
         if not known or known[-1].at <= position.at:
             known.append(position)
 
-    def of(self, user_id: str) -> tuple[Position, ...]:
-        """Return the positions of a person, the oldest first."""
-        return tuple(self._positions.get(user_id, ()))
+    def of(
+        self, user_id: str, believed: Callable[[str], bool] = lambda _: False
+    ) -> tuple[Position, ...]:
+        """Return the positions of a person, the oldest first: his own word, and of whom to believe.
+
+        What a gateway says of a person counts in its own home; elsewhere it could keep him out.
+        """
+        told = self._positions.get(user_id, {})
+        words = [known for teller, known in told.items() if not teller or believed(teller)]
+        return tuple(sorted(chain.from_iterable(words), key=attrgetter("at")))
 
     def forget(self, before: int) -> None:
         """Forget the positions of before a time."""
-        for user_id, known in list(self._positions.items()):
-            while known and known[0].at < before:
-                known.popleft()
-            if not known:
+        for user_id, told in list(self._positions.items()):
+            for teller, known in list(told.items()):
+                while known and known[0].at < before:
+                    known.popleft()
+                if not known:
+                    del told[teller]
+            if not told:
                 del self._positions[user_id]
 
     def forget_person(self, user_id: str) -> None:

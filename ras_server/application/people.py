@@ -54,7 +54,8 @@ async def put_position(request: web.Request) -> web.Response:
         )
     ):
         raise RasError(Code.NOT_PERMITTED, "Only a gateway of his home speaks for a person")
-    app[POSITIONS].note(person, asked["position"], app[LOCKS].now)
+    teller = "" if person == principal.user_id else principal.address
+    app[POSITIONS].note(person, asked["position"], app[LOCKS].now, teller=teller)
     return answer(request)
 
 

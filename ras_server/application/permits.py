@@ -1,6 +1,7 @@
 """A wish is allowed or refused, for every path in the same way (project profile, section 6)."""
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 from aiohttp import web
@@ -9,7 +10,7 @@ import orjson
 from ..errors import Code, RasError
 from ..keys import DATABASE, PRINCIPAL, new_id
 from ..principal import Kind
-from ..store import accounts, grants, sites
+from ..store import accounts, gateways, grants, sites
 from ..store.grants import Use
 from .access import in_household, own_gateway, standing_of, standings
 from .approvals import ASKS, Ask, ask_others, asked_before, may_answer
@@ -156,7 +157,7 @@ def allowed(
     now = app[LOCKS].now
     house, fence = house_of(app, lock)
     question = Question(caller.address, caller.user_id, lock.id, wish.command, wish.relock)
-    wish = _with_evidence(app, caller, wish, shown, (question, fence))
+    wish = _with_evidence(app, lock, caller, wish, shown=shown, asked=(question, fence))
     ask = asked_before(app, lock, question, house)
     if ask is not None:
         agreed = ask.consent is Consent.YES  # that is more than a second look of one's own
@@ -226,8 +227,10 @@ def _count_wrong_pin(app: web.Application, grant_id: str, now: int) -> None:
 
 def _with_evidence(
     app: web.Application,
+    lock: Lock,
     caller: Caller,
     wish: Wish,
+    *,
     shown: dict[str, Any],
     asked: tuple[Question, Fence | None],
 ) -> Wish:
@@ -235,17 +238,25 @@ def _with_evidence(
     question, fence = asked
     now = app[LOCKS].now
     holder = caller.user_id or caller.address
-    if "position" in shown:
-        app[POSITIONS].note(holder, shown["position"], now)
+    if "position" in shown and caller.standings:
+        teller = caller.address if caller.named else ""
+        app[POSITIONS].note(holder, shown["position"], now, teller=teller)
     where = Place.UNKNOWN
     if fence is not None:
-        where = place(fence, app[POSITIONS].of(holder), now)
+        told = app[POSITIONS].of(holder, partial(_speaks_for_home, app, lock))
+        where = place(fence, told, now)
     pins = None
     if "pin" in shown:
         grant_ids = [each.grant_id for each in caller.standings if each.pin is not None]
         pins = {grant_id: pin_of(app, grant_id, shown["pin"]) for grant_id in grant_ids}
     confirmed = app[CONFIRMATIONS].take(shown.get("confirm"), question, now)
     return replace(wish, at_home=caller.at_home, place=where, confirmed=confirmed, pins=pins)
+
+
+def _speaks_for_home(app: web.Application, lock: Lock, teller: str) -> bool:
+    """Return whether a typed address is that of a gateway of the lock's household."""
+    gateway = gateways.get(app[DATABASE], teller.removeprefix("gw:"))
+    return gateway is not None and in_household(app, lock, gateway)
 
 
 def _detail(
