@@ -12,7 +12,7 @@ from .application.audit import AUDIT, AuditLog
 from .concurrency import CONCURRENCY, Concurrency
 from .door import REQUEST_TIMEOUT, behind, unknown
 from .idempotency import RUNNING
-from .keys import CLOCK, DATABASE, RANDOM, SERVER_ID, SETTINGS, VAULT, Clock, Random, new_id
+from .keys import CLOCK, DATABASE, RANDOM, SERVER_ID, SETTINGS, STEADY, VAULT, Clock, Random, new_id
 from .rate import LIMITER, Limiter
 from .routes import ROUTES
 from .settings import Settings
@@ -28,11 +28,12 @@ def create_app(
     *,
     vault: Vault | None = None,
     clock: Clock = time.time,
+    steady: Clock = time.monotonic,
     random: Random = os.urandom,
 ) -> web.Application:
     """Return the server that keeps its data in the folder of the settings.
 
-    A test gives its own clock and randomness; without a vault the key file is read.
+    A test gives its own clocks and randomness; without a vault the key file is read.
     """
 
     async def open_database(app: web.Application) -> AsyncIterator[None]:
@@ -45,6 +46,7 @@ def create_app(
     app = web.Application(client_max_size=LARGE_BODY_SIZE)
     app[SETTINGS] = settings
     app[CLOCK] = clock
+    app[STEADY] = steady
     app[RANDOM] = random
     app[VAULT] = vault or Vault.from_file(settings.master_key)
     app[RUNNING] = set()

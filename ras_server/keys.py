@@ -18,6 +18,8 @@ type Random = Callable[[int], bytes]
 """So many random bytes, fit for keys."""
 
 CLOCK: Final[web.AppKey[Clock]] = web.AppKey("clock")
+STEADY: Final[web.AppKey[Clock]] = web.AppKey("steady")
+"""Seconds that only ever grow, also when somebody sets the clock."""
 RANDOM: Final[web.AppKey[Random]] = web.AppKey("random")
 SETTINGS: Final = web.AppKey("settings", Settings)
 DATABASE: Final = web.AppKey("database", Database)

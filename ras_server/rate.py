@@ -8,7 +8,7 @@ from typing import Final
 from aiohttp import web
 
 from .errors import Code, RasError
-from .keys import CLOCK, SETTINGS
+from .keys import SETTINGS, STEADY
 from .principal import Principal
 from .web import route_name
 
@@ -100,7 +100,7 @@ def limit(request: web.Request, principal: Principal | None) -> str:
 
 def check(app: web.Application, key: tuple[str, ...], rate: Rate) -> None:
     """Count one event of a key, or raise 5003 with the time to wait."""
-    if seconds := app[LIMITER].wait(key, rate, app[CLOCK]()):
+    if seconds := app[LIMITER].wait(key, rate, app[STEADY]()):
         raise RasError(
             Code.RATE_LIMITED, "Too many requests", retry_after=max(1, math.ceil(seconds))
         )

@@ -6,7 +6,7 @@ from aiohttp import web
 import probatio
 
 from .. import fields
-from ..keys import PRINCIPAL
+from ..keys import DATABASE, PRINCIPAL
 from ..principal import Kind, allow
 from ..store.devices import StoredFrame
 from ..web import answer, body, schema
@@ -29,9 +29,13 @@ _REPORT: Final = schema(
 
 @allow(Kind.USER, Kind.GATEWAY)
 async def show(request: web.Request) -> web.Response:
-    """Hand out the frame that the lock has to get next; the same one to every gateway."""
+    """Hand out the frame that the lock has to get next; the same one to every gateway.
+
+    It leaves when it is on the disk: one that is made here is a write, though it is asked by GET.
+    """
     lock, _ = live_lock(request)
     frame = _frame(request.app, lock)
+    await request.app[DATABASE].settle()
     packets = (
         [] if frame is None else [{"packet": frame.packet.hex(), "not_after": frame.time + MAX_AGE}]
     )

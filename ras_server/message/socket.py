@@ -17,7 +17,7 @@ from .. import fields, rate
 from ..account.sessions import SESSIONS
 from ..application.audit import AUDIT
 from ..errors import Code, RasError
-from ..keys import CLOCK, DATABASE, PRINCIPAL, SETTINGS, now
+from ..keys import DATABASE, PRINCIPAL, SETTINGS, STEADY, now
 from ..principal import Kind, Principal, public
 from ..store import messages
 from ..version import SCHEMA, VERSION
@@ -199,7 +199,7 @@ class _Line:
 
     async def _take(self, heard: dict[str, Any]) -> None:
         app = self._app
-        if app[SETTINGS].limits and app[rate.LIMITER].wait(self._rate_key, _RATE, app[CLOCK]()):
+        if app[SETTINGS].limits and app[rate.LIMITER].wait(self._rate_key, _RATE, app[STEADY]()):
             raise CloseError(TOO_FAST)
         match heard:
             case {"op": "msg", "msg": message}:

@@ -28,11 +28,16 @@ class MovableClock:
     def __init__(self) -> None:
         """Begin with the true time."""
         self.ahead = 0.0
+        self.passed = 0.0
         self.stopped_at: float | None = None
 
     def __call__(self) -> float:
         """Return Unix seconds."""
         return (self.stopped_at or time.time()) + self.ahead
+
+    def steady(self) -> float:
+        """Return the seconds of a clock that nobody sets."""
+        return (self.stopped_at or time.time()) + self.passed
 
     def stop(self) -> None:
         """Let time pass only when it is moved."""
@@ -41,6 +46,11 @@ class MovableClock:
     def move(self, seconds: float) -> None:
         """Let time pass."""
         self.ahead += seconds
+        self.passed += seconds
+
+    def set_back(self, seconds: float) -> None:
+        """Set the clock; no time passes."""
+        self.ahead -= seconds
 
 
 @pytest.fixture(autouse=True)
@@ -78,7 +88,7 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def app(settings: Settings, clock: MovableClock, outbox: Outbox) -> web.Application:
     """Return the application of an empty server."""
-    app = create_app(settings, vault=Vault(MASTER_KEY), clock=clock)
+    app = create_app(settings, vault=Vault(MASTER_KEY), clock=clock, steady=clock.steady)
 
     async def deliver_here(app: web.Application) -> None:
         app[DELIVER] = outbox.deliver

@@ -47,6 +47,14 @@ async def test_rate(client: Client, clock: MovableClock) -> None:
     assert (await client.get("/v1/info")).code == 0
 
 
+async def test_clock_set_back(client: Client, clock: MovableClock) -> None:
+    """Who asked before the clock was set back need not wait until it is that late again."""
+    before = await client.get("/v1/info")
+    clock.set_back(86400)
+
+    assert (before.code, (await client.get("/v1/info")).code) == (0, 0)
+
+
 @pytest.mark.parametrize(
     ("logs_in", "most"),
     [pytest.param(True, NAMED, id="person"), pytest.param(False, ANONYMOUS, id="address")],

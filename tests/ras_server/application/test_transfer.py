@@ -185,7 +185,7 @@ async def test_clock_goes_back(
     clock.stop()
     clock.move(800)
     assert (await home.open(door, "exchange", {"do": [{"cmd": "status"}]})).http == 200
-    clock.move(-600)
+    clock.set_back(600)
     path = f"/v1/devices/{door.device_id}/tickets"
 
     refused = await home.client.post(path, {"gateway_id": home.id})
