@@ -72,9 +72,10 @@ _ENDS: Final[dict[str, _End]] = {
         lambda db, change: accounts.set_locked(db, change.subject, locked=True),
     ),
     **dict.fromkeys(
-        ("user.totp.codes", "user.totp.off", "user.totp.on"),
+        ("user.totp.off", "user.totp.on"),
         lambda db, change: factors.remove(db, change.subject),
     ),
+    "user.totp.codes": lambda db, change: factors.replace_codes(db, change.subject, []),
     "user.unlock": lambda db, change: accounts.set_locked(db, change.subject, locked=False),
     "user_row.change": lambda db, change: store.change_row(
         db,

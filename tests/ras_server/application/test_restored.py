@@ -10,7 +10,8 @@ from tests.ras_server.application.safe import ANNA, Home
 from tests.ras_server.application.test_operations import grant, online, operate, unlock
 from tests.ras_server.application.test_sites import HOME, invite, position, put_fence
 from tests.ras_server.application.test_tickets import tickets
-from tests.ras_server.client import Client
+from tests.ras_server.client import PASSWORD, Client
+from tests.ras_server.test_second_factor import TOTP, code_of, finish
 
 BEN = "ben@example.org"
 
@@ -320,3 +321,21 @@ async def test_handed_over_with_its_household(household: Household) -> None:
 
     assert asked.code == 3003
     assert site.data["devices"] == []
+
+
+async def test_recovery_codes(living: Home) -> None:
+    """Recovery codes that were exchanged since are gone; the app is still asked for."""
+    clock = living.safe.clock
+    given = (await living.owner.post(TOTP)).data
+    await living.owner.post(f"{TOTP}/confirm", {"code": code_of(given["secret"], clock)})
+    await living.save()
+    await living.owner.post(f"{TOTP}/recovery-codes")
+    clock.move(31)  # a code of the app works once
+    await living.safe.restore()
+    async with living.safe.serving() as client:
+        _, proved = await client.prove(ANNA, PASSWORD)
+        old = await finish(client, "recovery", given["recovery_codes"][0])
+        app = await finish(client, "totp", code_of(given["secret"], clock))
+
+    assert proved.data["methods"] == ["totp"]
+    assert (old.code, app.code) == (4001, 0)
