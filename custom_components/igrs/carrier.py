@@ -77,7 +77,7 @@ class Carrier:
         self._turns: set[asyncio.Timeout] = set()  # that run or wait
         self._closed = False
         self._asked_version = False  # since Home Assistant started
-        self._operations = 0  # that run or wait; what only reads does not count
+        self._operations = 0  # from here, that run or wait; the RAS sends one after the other
         self._dialogue: Dialogue | None = None
         self._person: str | None = None  # for whom the session of the dialogue is
         self._lingering: asyncio.Task[None] | None = None
@@ -117,7 +117,7 @@ class Carrier:
         """
         if self._operations:
             raise LockError(Reason.BUSY)
-        async with self._turn(operates=True):
+        async with self._turn():
             await accept()
             await self._async_hang_up()
             dialogue = await self._async_open()
@@ -125,7 +125,7 @@ class Carrier:
                 hello = dialogue.hello.packet
                 await dialogue.async_carry_out(self._ras.exchange_step(exchange_id, hello=hello))
             finally:
-                await self._async_hang_up()
+                dialogue.spent = True
 
     async def async_set_time(self) -> None:
         """Let the RAS set the lock's clock; raise LockError or RasError."""
@@ -227,8 +227,6 @@ class Carrier:
 
     async def _async_open_if_closed(self) -> Dialogue:
         """Return the link that is kept, or a new one on which queued frames went first."""
-        if self._dialogue is not None and self._dialogue.spent:
-            await self._async_hang_up()
         if self._dialogue is not None and not self._dialogue.closed:
             return self._dialogue
         dialogue = await self._async_open()
@@ -332,11 +330,12 @@ class Carrier:
     # The link between turns
 
     def _linger(self) -> None:
-        """Keep the link for the next request, as long as the driver says."""
+        """Keep the link for the next request, as long as the driver says, if it is good for one."""
         dialogue = self._dialogue
         if dialogue is not None and not dialogue.closed:
             self._lingering = self._hass.async_create_background_task(
-                dialogue.async_idle(), f"{self._name} lingers"
+                dialogue.async_close() if dialogue.spent else dialogue.async_idle(),
+                f"{self._name} lingers",
             )
 
     async def _async_stop_lingering(self) -> None:

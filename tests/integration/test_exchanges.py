@@ -1,5 +1,7 @@
 """What the RAS has carried over a link: how it ends, and what its answers are worth."""
 
+import asyncio
+import time
 from typing import Any
 
 from homeassistant.const import ATTR_ENTITY_ID
@@ -9,10 +11,20 @@ import pytest
 from custom_components.igrs.answers import LogReceipt, Outcome, read
 from custom_components.igrs.igrs_codec.bsld.frame import Operation
 from custom_components.igrs.ras_errors import RasUnreachableError
-from igrs_codec.bsld.frame import Bolt
+from igrs_codec.bsld.frame import Bolt, Operation as LockOperation
 from ras_server.application.locks import Locks
 from ras_server.errors import Code, RasError
-from tests.integration.home import Home, until
+from tests.integration.bumble_client import BumbleClient
+from tests.integration.home import DEVICE_ID, Home, until
+from tests.ras_server.client import Answer
+
+
+async def from_afar(home: Home, cmd: str) -> Answer:
+    """Operate through the server."""
+    return await home.ras.person.post(
+        f"/v1/devices/{DEVICE_ID}/operate",
+        {"cmd": cmd, "expires": int(time.time()) + 20, "wait": 20},
+    )
 
 
 async def test_link_of_an_exchange_that_failed(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,3 +78,43 @@ def test_answer_that_is_too_short() -> None:
     """A list that is too short is no answer of a RAS either."""
     with pytest.raises(RasUnreachableError):
         read(LogReceipt.from_json, {"next": 1, "gap": [], "records": []})
+
+
+@pytest.mark.parametrize("lock_options", [{"motor_seconds": 0.3}], ids=["slow"])
+async def test_end_of_a_movement_without_a_clock(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a lock without a clock does is followed on the link on which it was asked for."""
+
+    def refuse(*_: object) -> None:
+        raise RasError(Code.RATE_LIMITED, "Too many time frames", retry_after=60)
+
+    home.lock.turn_knob(LockOperation.UNLOCK)
+    await home.until_state("unlocked")
+    monkeypatch.setattr(Locks, "take_time_frame", refuse)
+    home.peripheral.power_cycle()
+    await until(lambda: not home.radio.clients)
+
+    await home.call("lock")
+
+    assert home.lock.state.bolt is Bolt.LOCKED
+
+
+async def test_one_after_the_other(home: Home) -> None:
+    """An operation from afar that comes while the one before hangs up waits for that."""
+    hung_up = asyncio.Event()
+    disconnect = BumbleClient.disconnect
+
+    async def slowly(client: BumbleClient) -> None:
+        await hung_up.wait()
+        await disconnect(client)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(BumbleClient, "disconnect", slowly)
+        assert (await from_afar(home, "unlock")).code == 0
+        second = asyncio.ensure_future(from_afar(home, "lock"))
+        await asyncio.wait([second], timeout=0.2)
+        hung_up.set()
+
+        assert (await second).code == 0
+    assert home.lock.state.bolt is Bolt.LOCKED
