@@ -325,15 +325,11 @@ def with_user(
 
 
 def without_user(record: Record, uid: int) -> Record:
-    """Return the record with a user who has to be deleted, whether he was ever confirmed or not.
-
-    The keypad codes that were given out for him are cancelled.
-    """
+    """Return the record with a user who has to be deleted, whether he was ever confirmed or not."""
     users = (
         replace(user, wanted=0, synced=0) if user.uid == uid else user for user in record.users
     )
-    codes = (replace(code, cancelled=1) if code.uid == uid else code for code in record.codes)
-    return replace(record, users=tuple(users), codes=tuple(codes))
+    return replace(record, users=tuple(users))
 
 
 def owner_user(record: Record, uid: int, owner: str) -> Record:

@@ -76,7 +76,7 @@ async def issue(request: web.Request) -> web.Response:
         code_key=record.device.code_key,
         format=form,
         name=asked["name"],
-        uid=None if grant is None else grant.uid,
+        grant_id=None if grant is None else grant.grant_id,
         created=now,
     )
     with app[DATABASE].write():
@@ -169,7 +169,6 @@ async def show_all(request: web.Request) -> web.Response:
     """List the codes of a lock: what they stand for, not what they are."""
     lock, now = managed_lock(request), request.app[LOCKS].now
     record = _tidied(lock.record, now)
-    owners = {user.uid: user.grant_id for user in record.users}
     items = [
         {
             "code_id": code.code_id,
@@ -177,7 +176,7 @@ async def show_all(request: web.Request) -> web.Response:
             "index": code.code_index,
             **_window(code),
             "name": code.name,
-            "grant": owners.get(code.uid or 0),
+            "grant": code.grant_id,
             "created": code.created,
             "state": _state(record, code, now),
             "synced": bool(code.synced or not code.cancelled),

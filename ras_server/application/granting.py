@@ -5,6 +5,7 @@ which any gateway writes and deletes later. Until the deletion arrives, a ticket
 holds still opens: at the longest until the ticket ends.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
@@ -25,6 +26,8 @@ from .lifecycle import raise_epoch, start_rekey
 from .locks import LOCKS, Lock
 from .notices import REGISTRATION, ask_delivery, household_gateways, tell
 
+MOST: Final = 200
+"""Live grants of a lock; all but links have a row of their own, and there are 64 of those."""
 _ADDED: Final = "added"
 _REMOVED: Final = "removed"
 
@@ -50,7 +53,8 @@ def give(app: web.Application, lock: Lock, grant: Grant, actor: str) -> Grant:
 def change(app: web.Application, lock: Lock, before: Grant, after: Grant, actor: str) -> Grant:
     """Change the terms of a grant.
 
-    It gets a new user account ID, so that the tickets of before end with the old row.
+    It gets a new user account ID, so that the tickets of before end with the old row. The keypad
+    codes that were given out for it are cancelled.
     """
     after, record = _with_row(app, lock, after)
     with app[DATABASE].write():
@@ -63,7 +67,8 @@ def change(app: web.Application, lock: Lock, before: Grant, after: Grant, actor:
             lock.address,
             detail={"grant": after.grant_id, "rights": rights_to_names(Right(after.rights))},
         )
-        app[LOCKS].save(lock, without_row(app, lock, record, before))
+        record = _without_codes(record, lambda grant_id: grant_id == after.grant_id)
+        app[LOCKS].save(lock, without_ended(app, lock, record))
     _tell_gateways(app, lock, before)
     ask_delivery(app, lock)
     return replace(after, rev=after.rev + 1)
@@ -74,7 +79,7 @@ def end(app: web.Application, lock: Lock, grant: Grant, actor: str) -> None:
     with app[DATABASE].write():
         if not store.revoke(app[DATABASE], grant.grant_id, app[LOCKS].now):
             return
-        app[LOCKS].save(lock, without_row(app, lock, lock.record, grant))
+        app[LOCKS].save(lock, without_ended(app, lock, lock.record))
         app[AUDIT].append("grant.revoke", actor, lock.address, detail={"grant": grant.grant_id})
     person = store.holder_of(app[DATABASE], grant.grant_id)
     if person is not None and sites.has_left(app[DATABASE], lock.id, person):
@@ -99,7 +104,9 @@ def end_each(app: web.Application, grants: list[Grant], actor: str) -> None:
 
 def end_all(app: web.Application, lock: Lock, actor: str) -> None:
     """End every grant of a lock: it changes hands."""
-    end_each(app, store.live_of_device(app[DATABASE], lock.id), actor)
+    database, now = app[DATABASE], app[LOCKS].now
+    end_each(app, store.live_of_device(database, lock.id, now), actor)
+    store.end_device(database, lock.id, now)
 
 
 def person_removed(app: web.Application, user_id: str) -> None:
@@ -114,6 +121,10 @@ def _with_row(app: web.Application, lock: Lock, grant: Grant) -> tuple[Grant, Re
 
     Links share a row when all are taken; nobody has tickets for those.
     """
+    live = store.live_of_device(app[DATABASE], lock.id, app[LOCKS].now)
+    others = [other for other in live if other.grant_id != grant.grant_id]
+    if len(others) >= MOST:
+        raise RasError(Code.MEMORY_FULL, f"A lock has at most {MOST} live grants")
     rights = Right(grant.rights)
     uid = app[LOCKS].new_uid(lock)
     try:
@@ -126,13 +137,13 @@ def _with_row(app: web.Application, lock: Lock, grant: Grant) -> tuple[Grant, Re
             start=None if grant.link is not None else grant.start,
         )
     except RasError:
-        if (shared := _shared_uid(app, lock, grant)) is None:
+        if (shared := _shared_uid(lock, grant, others)) is None:
             raise
         return replace(grant, uid=shared), lock.record
     return replace(grant, uid=uid), record
 
 
-def _shared_uid(app: web.Application, lock: Lock, grant: Grant) -> int | None:
+def _shared_uid(lock: Lock, grant: Grant, others: list[Grant]) -> int | None:
     """Return the user account ID of another link whose row has the rights that are needed."""
     if grant.link is None:
         return None
@@ -140,21 +151,32 @@ def _shared_uid(app: web.Application, lock: Lock, grant: Grant) -> int | None:
     return next(
         (
             other.uid
-            for other in store.live_of_device(app[DATABASE], lock.id)
-            if other.link is not None
-            and other.grant_id != grant.grant_id
-            and Right(grant.rights) in rows.get(other.uid, Right(0))
+            for other in others
+            if other.link is not None and Right(grant.rights) in rows.get(other.uid, Right(0))
         ),
         None,
     )
 
 
-def without_row(app: web.Application, lock: Lock, record: Record, grant: Grant) -> Record:
-    """Return the record without the row of a grant, unless another grant still shares it."""
-    others = store.live_of_device(app[DATABASE], lock.id)
-    if any(other.uid == grant.uid and other.grant_id != grant.grant_id for other in others):
-        return record
-    return without_user(record, grant.uid)
+def without_ended(app: web.Application, lock: Lock, record: Record) -> Record:
+    """Return the record without the rows and keypad codes which no live grant is the reason for."""
+    held = store.held(app[DATABASE], lock.id, app[LOCKS].now)
+    uids = {*held.values()}
+    for user in record.users:
+        if user.wanted and user.grant_id is not None and user.uid not in uids:
+            record = without_user(record, user.uid)
+    return _without_codes(record, lambda grant_id: grant_id not in held)
+
+
+def _without_codes(record: Record, ended: Callable[[str], bool]) -> Record:
+    """Return the record with the codes of such grants cancelled, but for those that are used."""
+    codes = (
+        replace(code, cancelled=1)
+        if code.grant_id is not None and ended(code.grant_id) and not code.used
+        else code
+        for code in record.codes
+    )
+    return replace(record, codes=tuple(codes))
 
 
 def _tell_gateways(app: web.Application, lock: Lock, grant: Grant) -> None:

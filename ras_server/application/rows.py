@@ -21,7 +21,7 @@ from .access import own_lock
 from .agenda import without_user
 from .audit import AUDIT
 from .decision import NAMES
-from .granting import end
+from .granting import end_each
 from .locks import LOCKS, Lock
 from .notices import ask_delivery
 
@@ -101,16 +101,14 @@ async def change(request: web.Request) -> web.Response:
 @allow(Kind.USER, fresh=True)
 @once()
 async def delete(request: web.Request) -> web.Response:
-    """Delete a row at the lock, and end the grant it is for."""
+    """Delete a row at the lock, and end the grants it is for: links may share it."""
     app, lock = request.app, own_lock(request)
     row, actor = _row(request, lock, may_be_owner=False), request[PRINCIPAL].address
-    app[AUDIT].append("user_row.delete", actor, lock.address, detail={"uid": row.uid})
-    grant = None if row.grant_id is None else grants.get(app[DATABASE], row.grant_id)
-    if grant is not None and grant.revoked is None and grant.uid == row.uid:
-        end(app, lock, grant, actor)
-    else:
+    with app[DATABASE].write():
+        app[AUDIT].append("user_row.delete", actor, lock.address, detail={"uid": row.uid})
+        end_each(app, grants.live_of_uid(app[DATABASE], lock.id, row.uid, app[LOCKS].now), actor)
         app[LOCKS].save(lock, without_user(lock.record, row.uid))
-        ask_delivery(app, lock)
+    ask_delivery(app, lock)
     return answer(request, http=202)
 
 

@@ -194,7 +194,7 @@ def take_out(app: web.Application, lock: Lock, actor: str) -> None:
     if site is not None and store.take_device(app[DATABASE], lock.id):
         if store.gateways(app[DATABASE], site.site_id):
             end_keys(app, lock, actor)
-        found = grants.live_of_device(app[DATABASE], lock.id)
+        found = grants.live_of_device(app[DATABASE], lock.id, app[LOCKS].now)
         end_each(app, [grant for grant in found if grant.person_id is not None], actor)
 
 

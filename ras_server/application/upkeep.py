@@ -8,7 +8,7 @@ from ..errors import RasError
 from ..keys import DATABASE, SETTINGS
 from ..store import devices, grants, operations, transfers
 from .agenda import SCHEDULE
-from .granting import without_row
+from .granting import without_ended
 from .lifecycle import start_rekey
 from .locks import HOUR, LOCKS
 from .notices import ask_delivery
@@ -30,10 +30,9 @@ def look_after(app: web.Application) -> None:
     operations.forget(database, now - KEPT)
     transfers.forget(database, now)
     devices.forget_time_frames(database, now - HOUR)
-    for grant_id in devices.outlived(database, now, _MOST):
-        grant = grants.get(database, grant_id)
-        if grant is not None and (lock := locks.get(grant.device_id)) is not None:
-            locks.save(lock, without_row(app, lock, lock.record, grant))
+    for device_id in grants.outlived(database, now, _MOST):
+        if (lock := locks.get(device_id)) is not None:
+            locks.save(lock, without_ended(app, lock, lock.record))
             ask_delivery(app, lock)
     if days := app[SETTINGS].rekey_days:
         for device_id in devices.rotting(database, now - days * _DAY, _MOST):

@@ -82,7 +82,7 @@ class LockUser:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeypadCode:
-    """A code that was given out: what it stands for, never its digits (migration 0005)."""
+    """A code that was given out: what it stands for, never its digits (0005, 0013)."""
 
     code_id: str
     device_id: str
@@ -92,7 +92,7 @@ class KeypadCode:
     code_key: str
     format: int
     name: str
-    uid: int | None
+    grant_id: str | None
     created: int
     used: int = 0
     cancelled: int = 0
@@ -299,16 +299,6 @@ def rotting(db: Database, before: int, limit: int) -> list[str]:
         (before, limit),
     )
     return [row["device_id"] for row in rows]
-
-
-def outlived(db: Database, now: int, limit: int) -> list[str]:
-    """Return the grants that have ended, and still have a row at their lock."""
-    rows = db.all(
-        "SELECT access_grant.grant_id FROM access_grant JOIN lock_user USING (device_id, uid)"
-        " WHERE until <= ? AND wanted = 1 LIMIT ?",
-        (now, limit),
-    )
-    return [row["grant_id"] for row in rows]
 
 
 def label_of(db: Database, device_id: str) -> bytes | None:

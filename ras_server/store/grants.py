@@ -67,6 +67,7 @@ _OF_OWNER = (
     " WHERE device.device_id = access_grant.device_id))"
 )
 """Given by the present owner: what there was before was revoked when the lock became his."""
+_LIVE = "revoked IS NULL AND coalesce(until, 0x100000000) > ?1"
 _OF_PERSON = "(user_id = ?1 OR account = (SELECT account FROM user WHERE user_id = ?1))"
 
 
@@ -125,9 +126,37 @@ def of_link(db: Database, link: bytes) -> Grant | None:
     return found[0] if found else None
 
 
-def live_of_device(db: Database, device_id: str) -> list[Grant]:
-    """Return the grants of a lock that are not revoked."""
-    return _grants(db, "device_id = ? AND revoked IS NULL", (device_id,))
+def live_of_device(db: Database, device_id: str, now: int) -> list[Grant]:
+    """Return the grants of a lock that are not revoked and have not ended."""
+    return _grants(db, f"device_id = ?2 AND {_LIVE}", (now, device_id))
+
+
+def live_of_uid(db: Database, device_id: str, uid: int, now: int) -> list[Grant]:
+    """Return the live grants that a row of a lock is for: one, or links that share it."""
+    return [grant for grant in live_of_device(db, device_id, now) if grant.uid == uid]
+
+
+def held(db: Database, device_id: str, now: int) -> dict[str, int]:
+    """Return the live grants of a lock with their user account IDs."""
+    rows = db.all(
+        f"SELECT grant_id, uid FROM access_grant WHERE device_id = ?2 AND {_LIVE}",  # noqa: S608 - of this module
+        (now, device_id),
+    )
+    return {row["grant_id"]: row["uid"] for row in rows}
+
+
+def outlived(db: Database, now: int, limit: int) -> list[str]:
+    """Return locks that still have a row or a code which no live grant is the reason for."""
+    rows = db.all(
+        "SELECT device_id FROM lock_user WHERE wanted AND grant_id NOT NULL"  # noqa: S608 - of this module
+        f" AND NOT EXISTS (SELECT 1 FROM access_grant AS held WHERE {_LIVE}"
+        " AND held.device_id = lock_user.device_id AND held.uid = lock_user.uid)"
+        " UNION SELECT device_id FROM keypad_code WHERE grant_id NOT NULL"
+        f" AND NOT (cancelled OR used) AND NOT EXISTS (SELECT 1 FROM access_grant AS held"
+        f" WHERE {_LIVE} AND held.grant_id = keypad_code.grant_id) LIMIT ?2",
+        (now, limit),
+    )
+    return [row["device_id"] for row in rows]
 
 
 def live_of_user(db: Database, user_id: str) -> list[Grant]:

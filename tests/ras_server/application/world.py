@@ -275,7 +275,7 @@ class World:
             code_key=lock.device.code_key,
             format=0,
             name="",
-            uid=None,
+            grant_id=None,
             created=0,
             cancelled=1,
         )
