@@ -268,7 +268,10 @@ async def dismiss(request: web.Request) -> web.Response:
 @allow(Kind.USER, fresh=True)
 @once()
 async def put_gateway(request: web.Request) -> web.Response:
-    """Count a gateway of a member as one of the household: it gets the keys of adverts."""
+    """Count a gateway of a member as one of the household: it gets the keys of adverts.
+
+    It leaves the caller's other households; those of other people are not touched.
+    """
     app, site = request.app, _own(request)
     gateway = gateways.get(app[DATABASE], request.match_info["gateway_id"])
     members = {
@@ -278,10 +281,10 @@ async def put_gateway(request: web.Request) -> web.Response:
     }
     if gateway is None or gateway.user_id not in members - {None}:
         raise RasError(Code.UNKNOWN, "There is no such gateway of a member")
-    before = store.of_gateway(app[DATABASE], gateway.gateway_id)
     with app[DATABASE].write():
-        if before is not None and before.site_id != site.site_id:
-            _forget_gateway(request, before, gateway.gateway_id)
+        for other in store.with_gateway(app[DATABASE], site.owner, gateway.gateway_id):
+            if other.site_id != site.site_id:
+                _forget_gateway(request, other, gateway.gateway_id)
         store.put_gateway(app[DATABASE], site.site_id, gateway.gateway_id)
         _audit(request, "site.put_gateway", site, gateway=gateway.gateway_id)
     return answer(request, _json(app, site))

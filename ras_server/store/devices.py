@@ -35,7 +35,10 @@ class Device:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredKey:
-    """A key of a generation, sealed."""
+    """A key of a generation, sealed.
+
+    `exposed`: its K_adv may be known to somebody who is to be shut out (migration 0012).
+    """
 
     key_id: str
     device_id: str
@@ -45,6 +48,7 @@ class StoredKey:
     k_d: bytes | None = field(default=None, repr=False)
     private: bytes | None = field(default=None, repr=False)
     created: int
+    exposed: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

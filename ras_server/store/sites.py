@@ -51,13 +51,6 @@ def of_device(db: Database, device_id: str) -> Site | None:
     )
 
 
-def of_gateway(db: Database, gateway_id: str) -> Site | None:
-    """Return the site to whose household a gateway belongs."""
-    return _site(
-        db, "site_id = (SELECT site_id FROM site_gateway WHERE gateway_id = ?)", (gateway_id,)
-    )
-
-
 def of_owner(db: Database, user_id: str, after: tuple[int, str], limit: int) -> list[Site]:
     """Return a page of the sites of a person, the oldest first."""
     rows = db.all(
@@ -71,6 +64,16 @@ def of_owner(db: Database, user_id: str, after: tuple[int, str], limit: int) -> 
 def _site(db: Database, condition: str, parameters: tuple[Any, ...]) -> Site | None:
     row = db.one(f"SELECT * FROM site WHERE {condition}", parameters)  # noqa: S608 - of this module
     return None if row is None else Site(**row)
+
+
+def with_gateway(db: Database, owner: str, gateway_id: str) -> list[Site]:
+    """Return the sites of a person to whose households a gateway belongs."""
+    rows = db.all(
+        "SELECT site.* FROM site JOIN site_gateway USING (site_id)"
+        " WHERE owner = ? AND gateway_id = ? ORDER BY site_id",
+        (owner, gateway_id),
+    )
+    return [Site(**row) for row in rows]
 
 
 def save(db: Database, site: Site) -> bool:
@@ -117,9 +120,8 @@ def gateways(db: Database, site_id: str) -> list[str]:
 def put_gateway(db: Database, site_id: str, gateway_id: str) -> None:
     """Count a gateway of a member as one of the household."""
     db.execute(
-        "INSERT INTO site_gateway (gateway_id, site_id) VALUES (?1, ?2)"
-        " ON CONFLICT (gateway_id) DO UPDATE SET site_id = ?2",
-        (gateway_id, site_id),
+        "INSERT OR IGNORE INTO site_gateway (site_id, gateway_id) VALUES (?, ?)",
+        (site_id, gateway_id),
     )
 
 

@@ -47,6 +47,24 @@ async def home(gateway: Gateway, door: Door) -> Gateway:
 
 
 @pytest.fixture
+async def ben(client: Client) -> Client:
+    """Return somebody else, who is logged in."""
+    return await client.another().enter(BEN)
+
+
+@pytest.fixture
+async def site(owner: Client, home: Gateway, door: Door) -> str:
+    """Return the path of a site with the lock in it."""
+    assert home
+    made = await owner.post("/v1/sites", {"name": "Home"})
+    assert made.http == 201, made
+    path = f"/v1/sites/{made.data['site_id']}"
+    put = await owner.request("PUT", f"{path}/devices/{door.device_id}")
+    assert put.data["devices"] == [door.device_id], put
+    return path
+
+
+@pytest.fixture
 def safe(
     app: web.Application,
     server: TestServer,

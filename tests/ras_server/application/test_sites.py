@@ -16,24 +16,6 @@ from tests.ras_server.conftest import MovableClock
 HOME = {"lat": 52.5163, "lon": 13.3777}
 
 
-@pytest.fixture
-async def ben(client: Client) -> Client:
-    """Return somebody else, who is logged in."""
-    return await client.another().enter("ben@example.org")
-
-
-@pytest.fixture
-async def site(owner: Client, home: Gateway, door: Door) -> str:
-    """Return the path of a site with the lock in it."""
-    assert home
-    made = await owner.post("/v1/sites", {"name": "Home"})
-    assert made.http == 201, made
-    path = f"/v1/sites/{made.data['site_id']}"
-    put = await owner.request("PUT", f"{path}/devices/{door.device_id}")
-    assert put.data["devices"] == [door.device_id], put
-    return path
-
-
 async def invite(owner: Client, site: str, account: str, role: str = "member") -> Answer:
     """Take a person into a household."""
     named = {"kind": "account", "account": {"type": "email", "value": account}}
