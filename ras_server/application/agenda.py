@@ -52,6 +52,9 @@ class Purpose(StrEnum):
     PREPARE = "prepare"
 
 
+_HANDED_OUT: Final = frozenset({Phase.READY, Phase.SENT, Phase.STALE})
+"""The phases of a generation that is not the present one, and whose K_adv gateways may have."""
+
 _COMMITS: Final = frozenset({Purpose.OWNER, Purpose.COMMIT})
 
 
@@ -256,6 +259,22 @@ def rotation_due(record: Record) -> str:
         return reason
     waits_for_tickets = pending.phase == Phase.READY and pending.private is None
     return reason if waits_for_tickets and reason != SCHEDULE else ""
+
+
+def with_rekey(record: Record, reason: str) -> Record:
+    """Return the record with a re-key that is due; a stronger reason replaces a weaker one.
+
+    Who is to be shut out may have K_adv of a generation that is on its way: its commit, perhaps
+    much later, does not do what is wanted here.
+    """
+    keys = record.keys
+    if reason != SCHEDULE:
+        keys = tuple(
+            replace(key, exposed=1) if key.phase in _HANDED_OUT else key for key in record.keys
+        )
+    if record.device.rekey not in {"", SCHEDULE}:
+        reason = record.device.rekey
+    return replace(record, device=replace(record.device, rekey=reason), keys=keys)
 
 
 def issue(

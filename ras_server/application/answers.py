@@ -87,14 +87,14 @@ def committed(record: Record, key_id: str) -> Record:
         code_key_due=int(followed and key.private is not None),
         code_time=record.device.code_time if followed else 0,
         code_key=record.device.code_key if followed else NEW_CODE_KEY,
-        rekey=_left(record.device.rekey) if followed and key.private is None else "",
+        rekey="" if key.private is not None and not key.exposed else _left(record.device.rekey),
     )
-    key = replace(key, phase=Phase.CURRENT, private=None)
+    key = replace(key, phase=Phase.CURRENT, private=None, exposed=0)
     return advance(replace(record, device=device), Step.COMMIT, key)
 
 
 def _left(reason: str) -> str:
-    """Return the re-key that is still wanted after a symmetric one."""
+    """Return the re-key that is still wanted after one that shuts nobody out."""
     return "" if reason == SCHEDULE else reason
 
 

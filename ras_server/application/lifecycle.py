@@ -20,7 +20,7 @@ from ..principal import Kind, allow
 from ..store.gateways import Gateway
 from ..web import answer, body, schema
 from .access import device_id, own_gateway, own_lock, standings
-from .agenda import SCHEDULE
+from .agenda import SCHEDULE, with_rekey
 from .audit import AUDIT
 from .custody import LabelKey
 from .decision import Terms
@@ -223,9 +223,7 @@ async def rekey(request: web.Request) -> web.Response:
 
 def start_rekey(app: web.Application, lock: Lock, reason: str, actor: str) -> None:
     """Note that a re-key is due; a stronger reason replaces a weaker one, nothing cancels it."""
-    device = lock.device
-    if device.rekey in {"", SCHEDULE}:
-        app[LOCKS].save(lock, replace(lock.record, device=replace(device, rekey=reason)))
+    app[LOCKS].save(lock, with_rekey(lock.record, reason))
     app[AUDIT].append("key.rekey", actor, lock.address, detail={"reason": reason})
     ask_delivery(app, lock)
 

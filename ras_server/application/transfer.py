@@ -23,7 +23,7 @@ from ..store.devices import LockUser, Record
 from ..store.transfers import Transfer
 from ..web import answer, body, schema
 from .access import own_lock
-from .agenda import OWNER_ROW
+from .agenda import OWNER_ROW, with_rekey
 from .audit import AUDIT
 from .devices import device_json
 from .granting import end_all
@@ -146,7 +146,6 @@ def handed_over(record: Record, owner: str, uid: int, at: int) -> Record:
         uid=uid,
         registration=max(at, record.device.registration + 1),
         epoch_wanted=record.device.epoch + 1,
-        rekey=_REKEY,
         lost=None,
         rev=record.device.rev + 1,
     )
@@ -159,7 +158,8 @@ def handed_over(record: Record, owner: str, uid: int, at: int) -> Record:
         grant_id=None,
     )
     gone = (replace(user, wanted=0, synced=0) for user in record.users)
-    return replace(record, device=device, users=(*gone, row), codes=())
+    given = replace(record, device=device, users=(*gone, row), codes=())
+    return with_rekey(given, _REKEY)
 
 
 @allow(Kind.USER, fresh=True)

@@ -9,7 +9,7 @@ from typing import Any, Final
 from igrs_codec.bsld.admin_values import Parameter
 from igrs_codec.bsld.frame import ALL_RIGHTS
 from igrs_codec.bsld.packet import Hello
-from ras_server.application.agenda import Purpose, current_key
+from ras_server.application.agenda import Purpose, current_key, with_rekey
 from ras_server.application.audit import AuditLog
 from ras_server.application.custody import Custody
 from ras_server.application.decision import Standing
@@ -249,7 +249,7 @@ class World:
     def want_rekey(self, reason: str) -> None:
         """Let a re-key be due."""
         lock = self.lock
-        self.locks.save(lock, replace(lock.record, device=replace(lock.device, rekey=reason)))
+        self.locks.save(lock, with_rekey(lock.record, reason))
 
     def want_revocation(self) -> None:
         """Let a raise of the epoch be due."""
