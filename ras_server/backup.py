@@ -36,6 +36,7 @@ MANIFEST: Final = "manifest.json"
 _FORMAT: Final = 1
 _JOURNALS: Final = (keyjournal.FILE, changejournal.FILE)
 _BESIDE: Final = (*_JOURNALS, checkpoints.FILE, SETTINGS_FILE)
+_WRITTEN: Final = frozenset({DATABASE_FILE, changejournal.FILE})
 _NAMES: Final = frozenset({MANIFEST, DATABASE_FILE, *_BESIDE})
 _OLD: Final = (DATABASE_FILE, f"{DATABASE_FILE}-wal", f"{DATABASE_FILE}-shm", checkpoints.FILE)
 
@@ -119,14 +120,14 @@ async def restore(
                     ),
                 )
                 recovery.run(
-                    ChangeJournal.changes(place / changejournal.FILE),
+                    ChangeJournal.since(place / changejournal.FILE, database),
                     list(KeyJournal(place / keyjournal.FILE).entries()),
                 )
                 done = Restored(entries=entries, changes=recovery.changes, keys=recovery.keys)
                 detail = {"changes": done.changes, "keys": done.keys}
-                AuditLog(database, clock, settings.node).append(
-                    "server.restore", "ras:admin", "ras:db", detail=detail
-                )
+                audit = AuditLog(database, clock, settings.node)
+                audit.listeners.append(ChangeJournal(place / changejournal.FILE, database).listen)
+                audit.append(changejournal.RESTORE, "ras:admin", "ras:db", detail=detail)
             _put(place, settings.folder, now)
     return done
 
@@ -176,7 +177,8 @@ def _put(place: Path, folder: Path, now: int) -> None:
         with suppress(FileNotFoundError):
             (folder / name).rename(folder / f"{name}.before-{now}")
     for name in (*_JOURNALS, checkpoints.FILE, SETTINGS_FILE, DATABASE_FILE):
-        if (place / name).exists() and (name == DATABASE_FILE or not (folder / name).exists()):
+        found = (folder / name).exists() and name not in _WRITTEN
+        if (place / name).exists() and not found:
             (place / name).rename(folder / name)
     descriptor = os.open(folder, os.O_RDONLY)
     try:

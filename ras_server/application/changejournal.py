@@ -4,9 +4,13 @@ Beside the database stands a file with every entry of the audit that takes somet
 somebody, or gives a lock away. A database restored from a backup is brought up to it: a grant that
 was revoked after the backup stays revoked, a password that was reset does not work again. It holds
 identifiers only.
+
+The numbers of the audit begin again with each restore, the file goes on: it tells the whole past,
+also what was left by going back, and each restore in its place.
 """
 
 from collections.abc import Iterator
+from itertools import islice
 import os
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
@@ -17,6 +21,7 @@ from ..store import audit as store
 from ..store.db import Database
 
 FILE: Final = "changes.journal"
+RESTORE: Final = "server.restore"
 
 ACTIONS: Final = frozenset(
     {
@@ -35,6 +40,7 @@ ACTIONS: Final = frozenset(
         "key.rekey",
         "key.revoke_all",
         "lock.remove",
+        RESTORE,
         "site.change",
         "site.dismiss",
         "site.geofence",
@@ -104,15 +110,39 @@ class ChangeJournal:
             os.close(descriptor)
 
     @staticmethod
-    def changes(path: Path) -> Iterator[Change]:
-        """Yield what was written, the oldest first; a line that broke off is passed over."""
-        if not path.exists():
-            return
-        with path.open("rb") as file:
-            for line in file:
-                try:
-                    change = Change.from_entry(orjson.loads(line))
-                except ValueError, TypeError, KeyError:
-                    continue
-                if change.action in ACTIONS:
-                    yield change
+    def since(path: Path, db: Database) -> Iterator[Change]:
+        """Yield what came after a database, the oldest first.
+
+        What it knows already is told by the entries of its audit, not by their numbers: those
+        return with each restore. Up to the next restore its own audit went on, so that a change
+        whose number it has given to another one never came about: the power failed. After that
+        everything counts.
+        """
+        newest = store.last(db)
+        head = 0 if newest is None else newest.n
+        known = (place for place, each in enumerate(_read(path), 1) if _knows(db, *each))
+        left = False
+        for _, change in islice(_read(path), max(known, default=0), None):
+            if change.action == RESTORE:
+                left = True
+            elif left or change.n > head:
+                yield change
+
+
+def _read(path: Path) -> Iterator[tuple[str, Change]]:
+    """Yield the entries that were written; a line that broke off is passed over."""
+    if not path.exists():
+        return
+    with path.open("rb") as file:
+        for line in file:
+            try:
+                change = Change.from_entry(orjson.loads(line))
+            except ValueError, TypeError, KeyError:
+                continue
+            if change.action in ACTIONS:
+                yield line.decode().removesuffix("\n"), change
+
+
+def _knows(db: Database, entry: str, change: Change) -> bool:
+    row = store.get(db, change.n)
+    return row is not None and row.entry == entry

@@ -108,15 +108,16 @@ class Recovery:
         self.keys = 0
 
     def run(self, changes: Iterable[Change], entries: Sequence[Entry]) -> None:
-        """Drop all tokens, follow the journals, and have every lock's tickets revoked."""
-        head = store.head(self._db)
+        """Drop all tokens, follow the journals, and have every lock's tickets revoked.
+
+        `changes` are those that the database does not know, `entries` all of the key journal.
+        """
         with self._db.write():
             store.forget_logins(self._db)
             store.spend_uses(self._db)
             for change in changes:
-                if change.n > head:
-                    self._follow(change, entries)
-                    self.changes += 1
+                self._follow(change, entries)
+                self.changes += 1
             for device_id in store.all_devices(self._db):
                 self._recover(device_id, entries)
 

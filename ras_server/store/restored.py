@@ -11,12 +11,6 @@ _PAST: Final = 1 << 20
 _LOGINS: Final = ("token", "session", "trust", "answer", "message", "verification", "transfer")
 
 
-def head(db: Database) -> int:
-    """Return the number of the newest entry of the audit."""
-    row = db.one("SELECT coalesce(max(n), 0) AS n FROM audit")
-    return 0 if row is None else int(row["n"])
-
-
 def forget_logins(db: Database) -> None:
     """Drop all tokens and everything that is on its way."""
     for table in _LOGINS:

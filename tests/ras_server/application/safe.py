@@ -2,6 +2,8 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+import os
+from pathlib import Path
 from typing import Final
 
 from aiohttp import ClientSession, web
@@ -33,30 +35,34 @@ class Safe:
         self.server = server
         self.settings = settings
         self.clock = clock
-        self.path = settings.folder / "archive"
+        self.path: Path
+        self._archives = 0
         self.outbox = Outbox()
 
-    async def save(self) -> None:
-        """Write an archive."""
+    async def save(self) -> Path:
+        """Write an archive, and return where it is."""
+        self._archives += 1
+        self.path = self.settings.folder / f"archive-{self._archives}"
         await self.app[DATABASE].settle()
         with workplace(self.settings) as place:
             self.app[DATABASE].backup(place / "ras.db")
             write(self.settings, place, self.path, PASSPHRASE, int(self.clock()))
+        return self.path
 
-    async def restore(self) -> Restored:
-        """Stop the server, and go back to the archive."""
+    async def restore(self, archive: Path | None = None) -> Restored:
+        """Stop the server, and go back to an archive: the newest, if none is named."""
         await self.server.close()
         return await restore(
-            self.settings, self.path, PASSPHRASE, clock=self.clock, random=self._random
+            self.settings,
+            archive or self.path,
+            PASSPHRASE,
+            clock=self.clock,
+            random=os.urandom,
         )
-
-    @staticmethod
-    def _random(size: int) -> bytes:
-        return bytes(range(1, size + 1))
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[Client]:
-        """Start a server anew, and return a caller of it without login."""
+        """Start a server anew, which is the one that is saved; return a caller without login."""
         app = create_app(
             self.settings, vault=Vault.from_file(self.settings.master_key), clock=self.clock
         )
@@ -65,6 +71,7 @@ class Safe:
             app[DELIVER] = self.outbox.deliver
 
         app.on_startup.append(deliver_here)
+        self.app = app
         async with TestServer(app) as server, ClientSession() as session:
             yield Client(session, str(server.make_url("/")), self.outbox)
 
@@ -80,11 +87,11 @@ class Home:
         self.door = door
         self.credentials: dict[str, str] = {}
 
-    async def save(self) -> None:
+    async def save(self) -> Path:
         """Write an archive; the secret of the gateway is known from now on."""
         rotated = await self.gateway.client.post(f"/v1/gateways/{self.gateway.id}/rotate")
         self.credentials = rotated.data
-        await self.safe.save()
+        return await self.safe.save()
 
     async def deliver(self, times: int = 3) -> None:
         """Have the lock told what it is to be told."""
@@ -103,9 +110,9 @@ class Home:
         assert self.door.lock.show()["generation"] == before + 1
 
     @asynccontextmanager
-    async def again(self) -> AsyncIterator[None]:
-        """Go back to the archive, and log in at the server that follows."""
-        await self.safe.restore()
+    async def again(self, archive: Path | None = None) -> AsyncIterator[None]:
+        """Go back to an archive, the newest if none is named; log in at the server that follows."""
+        await self.safe.restore(archive)
         async with self.safe.serving() as client:
             await client.log_in(ANNA)
             self.owner = client
