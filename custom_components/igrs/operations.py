@@ -71,6 +71,8 @@ class Operations:
         self._learner = learner
         self._online = online
         self._keep = keep
+        self._asked = 0  # operations until now
+        self._decided = 0  # the newest of them that was given to the lock, or to the RAS
 
     async def async_do(self, operation: Operation, asker: Asker, pin: str | None) -> None:
         """Lock, unlock or open for who asks, and wait until it is done; or raise LockError.
@@ -79,8 +81,11 @@ class Operations:
         """
         began = time.monotonic()
         person, gateway = asker.person, None
+        self._asked = turn = self._asked + 1
         try:
-            if person is None or await self._async_has_ticket(operation, person):
+            alone = person is None or await self._async_has_ticket(operation, person)
+            self._take_turn(turn)
+            if person is None or alone:
                 gateway = self._gateway_name
                 done = await self._carrier.async_operate(operation, person)
             else:
@@ -105,6 +110,12 @@ class Operations:
         if gateway is None:  # the lock has told the RAS, not us
             with suppress(LockError):
                 await self._learner.async_learn()
+
+    def _take_turn(self, turn: int) -> None:
+        """Go on, unless what was asked later was decided sooner: it is not to be undone."""
+        if turn < self._decided:
+            raise LockError(Reason.NOT_EXECUTED)
+        self._decided = turn
 
     async def _async_has_ticket(self, operation: Operation, person: str) -> bool:
         """Return whether the person may use a ticket; if not, the RAS wants to be asked itself."""

@@ -1,0 +1,51 @@
+"""The order of operations, and what is shown where nobody knows what became of one."""
+
+import asyncio
+from typing import Any
+
+from homeassistant.auth.models import User
+from homeassistant.const import ATTR_ENTITY_ID
+from homeassistant.core import Context
+from homeassistant.exceptions import HomeAssistantError
+import pytest
+
+from igrs_codec.bsld.frame import Bolt
+from tests.integration.home import LOCK, Home, until
+
+
+async def operate(home: Home, user: User, service: str) -> None:
+    """Lock or unlock as a user."""
+    await home.hass.services.async_call(
+        "lock",
+        service,
+        {ATTR_ENTITY_ID: LOCK},
+        blocking=True,
+        context=Context(user_id=user.id),
+    )
+
+
+@pytest.mark.parametrize("household", [False, True], ids=["the same person", "the household"])
+async def test_newer_operation(
+    home: Home, anna: User, monkeypatch: pytest.MonkeyPatch, *, household: bool
+) -> None:
+    """An unlock over which the server thinks for long is not done after a newer lock."""
+    real, asked, answer = home.gateway.ras.tickets, asyncio.Event(), asyncio.Event()
+
+    async def tickets(*args: Any, **options: Any) -> Any:
+        if not asked.is_set():
+            asked.set()
+            await answer.wait()
+        return await real(*args, **options)
+
+    monkeypatch.setattr(home.gateway.ras, "tickets", tickets)
+    unlock = asyncio.ensure_future(operate(home, anna, "unlock"))
+    await asked.wait()
+
+    await (home.call("lock") if household else operate(home, anna, "lock"))
+    answer.set()
+
+    with pytest.raises(HomeAssistantError, match="a newer operation came before"):
+        await unlock
+    await until(lambda: not home.coordinator.learner.busy)
+    assert home.lock.state.bolt is Bolt.LOCKED
+    assert home.state().state == "locked"
