@@ -225,7 +225,7 @@ async def step(request: web.Request) -> web.Response:
         raise RasError(Code.UNKNOWN, "There is no such exchange")
     hello = hello_of(asked["hello"]) if "hello" in asked else None
     reply = Reply(tuple(asked["notifications"]), hello)
-    return answer(request, found.step(request[MID], reply))
+    return answer(request, await app[EXCHANGES].step(found, request[MID], reply))
 
 
 ROUTES: Final = (

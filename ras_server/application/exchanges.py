@@ -5,6 +5,7 @@ An exchange lives in memory only, for 30 s. What it must not forget was stored b
 
 import asyncio
 from collections.abc import Callable
+from enum import Enum, auto
 from typing import Any, Final
 
 from aiohttp import web
@@ -24,11 +25,27 @@ type Start = Callable[[Link], Flow[dict[str, Any]]]
 type Finish = Callable[[dict[str, Any]], dict[str, Any]]
 
 
+class Lease(Enum):
+    """How an exchange stands to the lease of its lock: one at a time has it."""
+
+    NONE = auto()
+    DUE = auto()
+    """It is taken when the first answer comes, and kept to the end."""
+    HELD = auto()
+
+
 class Exchange:
     """One exchange: a flow that has not begun, waits for a gateway, or is done."""
 
     def __init__(
-        self, locks: Locks, lock: Lock, *, gateway_id: str, start: Start, finish: Finish
+        self,
+        locks: Locks,
+        lock: Lock,
+        *,
+        gateway_id: str,
+        start: Start,
+        finish: Finish,
+        lease: Lease = Lease.NONE,
     ) -> None:
         """Hold a flow for a gateway; it begins with a HELLO."""
         self.id = locks.new_id("x")
@@ -36,6 +53,9 @@ class Exchange:
         self.gateway_id = gateway_id
         self.done = asyncio.Event()
         self.began = False
+        self.lease = lease
+        self.turn = asyncio.Lock()
+        """For the step that takes the lease."""
         self.result: dict[str, Any] | None = None
         self._locks = locks
         self._start = start
@@ -81,6 +101,9 @@ class Exchange:
     def _end(self, outcome: dict[str, Any]) -> dict[str, Any]:
         if self._flow is not None:
             self._flow.close()
+        if self.lease is Lease.HELD:
+            self.lock.lease.release()
+        self.lease = Lease.NONE
         self.result = self._finish(outcome)
         self.done.set()
         return self._told(None)
@@ -130,26 +153,41 @@ class Exchanges:
         gateway_id: str,
         start: Start,
         finish: Finish = lambda outcome: outcome,
-        lease_wait: float | None = None,
+        lease_wait: float = LEASE_WAIT,
+        claims: bool = False,
     ) -> Exchange:
-        """Open an exchange under the lease of its lock, or raise 2006 if that is not free."""
+        """Open an exchange under the lease of its lock, or raise 2006 if that is not free.
+
+        One that `claims` a lock of somebody else, or of nobody, begins without the lease: whoever
+        knows an identifier can say that he stands before that lock.
+        """
         if (wait := self._resting.get(lock.id, 0) - self._locks.moment) > 0:
             raise RasError(
                 Code.BUSY, "A packet of before the restart may be on its way", retry_after=int(wait)
             )
-        try:
-            async with asyncio.timeout(LEASE_WAIT if lease_wait is None else lease_wait):
-                await lock.lease.acquire()
-        except TimeoutError:
-            raise RasError(Code.BUSY, "Another exchange with this lock is under way") from None
-
-        def finished(outcome: dict[str, Any]) -> dict[str, Any]:
-            lock.lease.release()
-            return finish(outcome)
-
+        if not claims:
+            await _acquire(lock, lease_wait)
         return self.add(
-            Exchange(self._locks, lock, gateway_id=gateway_id, start=start, finish=finished)
+            Exchange(
+                self._locks,
+                lock,
+                gateway_id=gateway_id,
+                start=start,
+                finish=finish,
+                lease=Lease.DUE if claims else Lease.HELD,
+            )
         )
+
+    async def step(self, exchange: Exchange, mid: str, reply: Reply) -> dict[str, Any]:
+        """Go on with what came back, or raise 2006 if the lease that is due is not free."""
+        async with exchange.turn:
+            if exchange.lease is Lease.DUE:
+                await _acquire(exchange.lock, LEASE_WAIT)
+                if exchange.result is None:
+                    exchange.lease = Lease.HELD
+                else:  # it ended in the meantime
+                    exchange.lock.lease.release()
+        return exchange.step(mid, reply)
 
     def rest(self, device_id: str, until: int) -> None:
         """Open nothing for a lock before a time (Unix seconds)."""
@@ -185,6 +223,14 @@ class Exchanges:
     def _expire(self, exchange: Exchange) -> None:
         exchange.cancel(Code.DEVICE_TIMEOUT)
         del self._exchanges[exchange.id], self._timers[exchange.id]
+
+
+async def _acquire(lock: Lock, wait: float) -> None:
+    try:
+        async with asyncio.timeout(wait):
+            await lock.lease.acquire()
+    except TimeoutError:
+        raise RasError(Code.BUSY, "Another exchange with this lock is under way") from None
 
 
 EXCHANGES: Final = web.AppKey("exchanges", Exchanges)

@@ -170,10 +170,12 @@ _KEY_EVENTS: Final = frozenset({Purpose.OWNER, Purpose.COMMIT, Purpose.PREPARE, 
 class TimeFrame:
     """Command 10 for the present HELLO of a link, and how its answer is found."""
 
-    def __init__(self, locks: Locks, link: Link, key: DeviceKey | LabelKey) -> None:
-        """Make the packet, or raise 5003 if this lock had too many."""
+    def __init__(
+        self, locks: Locks, link: Link, key: DeviceKey | LabelKey, *, claimant: str = ""
+    ) -> None:
+        """Make the packet, or raise 5003 if this lock, or who claims it, had too many."""
         self.time = locks.now
-        locks.take_time_frame(link.lock)
+        locks.take_time_frame(link.lock, claimant)
         if isinstance(key, DeviceKey):
             self._key, self._gen = key.admin, key.gen
         else:

@@ -30,7 +30,13 @@ from .flows import Flow, Link
 from .locks import LOCKS, Lock
 from .notices import ask_delivery, tell_registration
 from .ownership import OWNED, State, Step, advance
-from .registration import UNOWNED, Claim, register as registration, remove as removal
+from .registration import (
+    UNOWNED,
+    Claim,
+    register as registration,
+    remove as removal,
+    require_claimable,
+)
 from .sightings import is_open
 from .tickets import LONGEST, RIGHTS, hand_out
 
@@ -135,12 +141,8 @@ async def register(request: web.Request) -> web.Response:
     gateway = own_gateway(request, asked["gateway_id"])
     hello = hello_of(asked["hello"])
     known = app[LOCKS].get(id_)
-    if (
-        known is not None
-        and known.device.state in OWNED - {State.REMOVING}
-        and known.device.owner != principal.user_id
-    ):
-        raise RasError(Code.DEVICE_OWNED, "The device belongs to somebody else")
+    if known is not None:
+        require_claimable(known.device, principal.user_id)
     label = _label_key(request, known, id_, asked.get("setup_code"))
     if label is None:
         raise RasError(
@@ -158,7 +160,11 @@ async def register(request: web.Request) -> web.Response:
         return _registered(app, lock, gateway, outcome)
 
     exchange = await app[EXCHANGES].open(
-        lock, gateway_id=gateway.gateway_id, start=start, finish=finish
+        lock,
+        gateway_id=gateway.gateway_id,
+        start=start,
+        finish=finish,
+        claims=lock.device.owner != principal.user_id,
     )
     return answer(request, app[EXCHANGES].begin(exchange, hello), http=201)
 
@@ -171,7 +177,6 @@ def _registered(
         "device.register", f"gw:{gateway.gateway_id}", lock.address, result=outcome["code"]
     )
     if outcome["status"]:
-        app[LOCKS].release(lock)
         return outcome
     tell_registration(app, lock, "added")
     (standing,) = standings(app, lock, gateway.user_id)
@@ -206,6 +211,8 @@ async def remove(request: web.Request) -> web.Response:
     gateway = own_gateway(request, asked["gateway_id"])
 
     def start(link: Link) -> Flow[dict[str, Any]]:
+        if lock.device.state != State.REMOVING:  # somebody registered it while this waited
+            raise RasError(Code.DEVICE_UNKNOWN, "The device was removed in the meantime")
         return removal(app[LOCKS], link)
 
     exchange = await app[EXCHANGES].open(lock, gateway_id=gateway.gateway_id, start=start)

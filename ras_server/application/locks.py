@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final
+from weakref import WeakValueDictionary
 
 from aiohttp import web
 import orjson
@@ -27,7 +28,7 @@ from .ownership import Phase, State, Step, advance, recovered, remains
 _NODE: Final = 1
 
 TIME_FRAMES: Final = 6
-"""Time frames per lock and hour; and at most one a minute."""
+"""Time frames per lock and hour, or per claimant of a lock; and at most one a minute."""
 MINUTE: Final = 60  # seconds
 HOUR: Final = 3600  # seconds
 CLOCK_DOUBT: Final = 120
@@ -84,6 +85,8 @@ class Locks:
         self._clock = clock
         self.on_forget: Callable[[Lock], None] = lambda _: None
         self._locks: dict[str, Lock] = {}
+        self._claimed: WeakValueDictionary[str, Lock] = WeakValueDictionary()
+        """Locks of which nothing is stored: as long as somebody tries to register one."""
         self._uncommitted: set[Lock] = set()
         db.on_rollback(self._take_back)
         self._tid = int.from_bytes(random(2))
@@ -121,18 +124,16 @@ class Locks:
             return lock
         if (stored := store.load(self.db, device_id)) is None:
             return None
-        if (record := recovered(stored)) is None:
-            store.delete(self.db, device_id)
-            return None
         lock = self._locks[device_id] = Lock(stored, stored=True)
-        self.save(lock, record)
+        self.save(lock, recovered(stored))
         return lock
 
     def get_or_claim(self, device_id: str) -> Lock:
-        """Return a lock, which is new if nothing was known of it."""
-        if (lock := self.get(device_id)) is None:
+        """Return a lock, which is new if nothing is known of it: the same for all who claim it."""
+        lock = self.get(device_id) or self._claimed.get(device_id)
+        if lock is None or lock.forgotten:
             device = Device(device_id=device_id, state=State.KNOWN, created=self.now)
-            lock = self._locks[device_id] = Lock(Record(device=device), stored=False)
+            lock = self._claimed[device_id] = Lock(Record(device=device), stored=False)
         return lock
 
     def reload(self) -> None:
@@ -157,8 +158,9 @@ class Locks:
 
         Raises 2001 if the device was forgotten, perhaps registered anew, in the meantime.
         """
-        if lock.forgotten or self._locks.setdefault(lock.id, lock) is not lock:
+        if lock.forgotten or (self.get(lock.id) or lock) is not lock:
             raise RasError(Code.DEVICE_UNKNOWN, "The device was removed in the meantime")
+        self._locks[lock.id] = lock
         if record.device.code_key == NEW_CODE_KEY:
             record = self._with_code_key(lock, record)
         if record != lock.stored:
@@ -204,22 +206,6 @@ class Locks:
             store.save(self.db, None, left)
         lock.forgotten = True
         del self._locks[lock.id]
-
-    def abandon(self, lock: Lock) -> None:
-        """End a claim that was not proved; of a device nobody had heard of nothing is left."""
-        if self._locks.get(lock.id) is not lock:
-            return
-        record = advance(lock.record, Step.ABANDON)
-        if record.device.state == State.KNOWN and record.device.k_f is None:
-            store.delete(self.db, lock.id)
-            lock.record, lock.stored = record, None
-        else:
-            self.save(lock, record)
-
-    def release(self, lock: Lock) -> None:
-        """Let go of a lock of which nothing is stored; who waits to claim it brings it back."""
-        if lock.stored is None and self._locks.get(lock.id) is lock:
-            del self._locks[lock.id]
 
     def key(self, lock: Lock, stored: StoredKey) -> DeviceKey:
         """Return the handle of a stored key, which is made once."""
@@ -320,10 +306,14 @@ class Locks:
         self._tid = _NODE << 12 | (self._tid + 1) & 0xFFF
         return self._tid
 
-    def take_time_frame(self, lock: Lock) -> None:
-        """Count a time frame of a lock, or raise 5003: at most 1 in 60 s and 6 per hour."""
+    def take_time_frame(self, lock: Lock, claimant: str = "") -> None:
+        """Count a time frame of a lock, or raise 5003: at most 1 in 60 s and 6 per hour.
+
+        Whoever wants to register a lock has frames of his own: they are made under the key of the
+        label that he shows, and anybody can show one.
+        """
         now = self.now
-        frames = store.time_frames(self.db, lock.id, now - HOUR, now)
+        frames = store.time_frames(self.db, lock.id, claimant, since=now - HOUR, until=now)
         waits = [frames[-1] + MINUTE - now] if frames else []
         if len(frames) >= TIME_FRAMES:
             waits.append(frames[-TIME_FRAMES] + HOUR - now)
@@ -331,7 +321,7 @@ class Locks:
             raise RasError(
                 Code.RATE_LIMITED, "Too many time frames for this lock", retry_after=wait + 1
             )
-        store.add_time_frame(self.db, lock.id, now)
+        store.add_time_frame(self.db, lock.id, claimant, now)
 
     def new_uid(self, lock: Lock) -> int:
         """Return a random user account ID that this lock never had, and give it away."""

@@ -16,10 +16,6 @@ class State(StrEnum):
 
     KNOWN = "known"
     """K_F was imported, nobody owns the device."""
-    CLAIMED = "claimed"
-    """An exchange wants to register it; this blocks nobody else."""
-    PREPARING = "preparing"
-    """Nonce and key pair of generation 1 are stored, perhaps sent."""
     READY = "ready"
     """The key check value was right: the device has an owner, the commit may be out."""
     ACTIVE = "active"
@@ -31,37 +27,26 @@ class State(StrEnum):
 class Step(StrEnum):
     """What happens to a device."""
 
-    CLAIM = "claim"
-    OFFER = "offer"
-    """Generation 1 is stored for a claim, before it is sent."""
     STORE = "store"
     """The following generation is stored, before it is sent."""
     PREPARED = "prepared"
     """The lock answered command 11 of a re-key with the right key check value."""
     PROVE = "prove"
-    """The lock, in generation 0, answered with the right key check value."""
+    """The lock, in generation 0, answered with the right key check value: before that a claim
+    stores nothing, so it stands in nobody's way."""
     COMMIT = "commit"
     """An authentic answer under the pending generation."""
     REVERT = "revert"
     """The pending generation is known to be gone from the lock."""
     REMOVE = "remove"
     """The owner wants the lock wiped."""
-    ABANDON = "abandon"
-    """The exchange of a claim ended without proof."""
 
 
 OWNED: Final = frozenset({State.READY, State.ACTIVE, State.ROTATING, State.REMOVING})
 """The states in which a device belongs to somebody."""
 
 NEXT_STATE: Final = {
-    (State.KNOWN, Step.CLAIM): State.CLAIMED,
-    (State.CLAIMED, Step.CLAIM): State.CLAIMED,
-    (State.PREPARING, Step.CLAIM): State.CLAIMED,
-    (State.CLAIMED, Step.OFFER): State.PREPARING,
-    (State.PREPARING, Step.OFFER): State.PREPARING,
-    (State.CLAIMED, Step.ABANDON): State.KNOWN,
-    (State.PREPARING, Step.ABANDON): State.KNOWN,
-    (State.PREPARING, Step.PROVE): State.READY,
+    (State.KNOWN, Step.PROVE): State.READY,
     (State.READY, Step.COMMIT): State.ACTIVE,
     (State.READY, Step.REVERT): State.READY,
     (State.ACTIVE, Step.REVERT): State.ACTIVE,
@@ -78,10 +63,7 @@ NEXT_STATE: Final = {
     (State.REMOVING, Step.COMMIT): State.REMOVING,
     (State.REMOVING, Step.REVERT): State.REMOVING,
     # The owner registers a lock again that was reset at the door or whose first try broke off.
-    **{(state, Step.CLAIM): state for state in OWNED},
-    **{(state, Step.OFFER): state for state in OWNED},
     **{(state, Step.PROVE): State.READY for state in OWNED},
-    **{(state, Step.ABANDON): state for state in OWNED},
 }
 """A pair that is not in the table is a mistake of the server."""
 
@@ -114,9 +96,6 @@ _BROKEN_OFF: Final[Mapping[Phase, Phase]] = {
 }
 
 BEHIND: Final[Mapping[Step, Mapping[Phase, Phase]]] = {
-    Step.CLAIM: _AS_BEFORE,
-    Step.OFFER: _AS_BEFORE,
-    Step.ABANDON: _AS_BEFORE,
     Step.REMOVE: _AS_BEFORE,
     Step.STORE: _BROKEN_OFF,
     Step.REVERT: _BROKEN_OFF,
@@ -157,15 +136,7 @@ def remains(device: Device) -> Record | None:
     return Record(device=known)
 
 
-def recovered(record: Record) -> Record | None:
-    """Return a record as it is after a crash: exchanges are gone, and their claims with them.
-
-    None if nothing but a claim was known of the device.
-    """
+def recovered(record: Record) -> Record:
+    """Return a record as it is after a crash: exchanges are gone, and their key pairs with them."""
     keys = tuple(each for each in record.keys if each.phase != Phase.STORED or not each.private)
-    record = replace(record, keys=keys)
-    if record.device.state not in {State.CLAIMED, State.PREPARING}:
-        return record
-    if record.device.k_f is None:
-        return None
-    return advance(record, Step.ABANDON)
+    return replace(record, keys=keys)

@@ -9,7 +9,7 @@ from igrs_codec.bsld.keys import next_generation
 
 from ..errors import Code, RasError
 from ..store import grants, sites
-from ..store.devices import LockUser, Record, StoredKey
+from ..store.devices import Device, LockUser, Record, StoredKey
 from .agenda import owner_user, pending_key
 from .custody import LabelKey
 from .delivery import deliver, set_clock
@@ -25,7 +25,7 @@ from .flows import (
     result,
 )
 from .locks import Locks
-from .ownership import Phase, State, Step, advance
+from .ownership import OWNED, Phase, State, Step, advance
 
 UNOWNED: Final = 0
 """The generation of a lock that belongs to nobody."""
@@ -40,11 +40,18 @@ class Claim:
     label: LabelKey
 
 
+def require_claimable(device: Device, user_id: str) -> None:
+    """Raise 2002 if a lock belongs to somebody else, who does not want it removed."""
+    if device.state in OWNED - {State.REMOVING} and device.owner != user_id:
+        raise RasError(Code.DEVICE_OWNED, "The device belongs to somebody else")
+
+
 def register(locks: Locks, link: Link, claim: Claim) -> Flow[dict[str, Any]]:
     """Register a lock: key exchange, proof of possession, owner.
 
-    Nothing is claimed before the key check value was right. A registration that broke off after
-    that goes on with the generation that is already there.
+    Nothing is stored before the key check value was right: until then others may claim the lock
+    too, and the first who has it proves it. A registration that broke off after that goes on with
+    the generation that is already there.
     """
     lock = link.lock
     if link.hello.gen == UNOWNED and link.hello.pairing_window:
@@ -56,7 +63,7 @@ def register(locks: Locks, link: Link, claim: Claim) -> Flow[dict[str, Any]]:
     if not link.hello.clock_set and not link.administered:
         yield from set_clock(locks, link)
         link.require()
-    yield from deliver(locks, link, may_commit=True)
+    yield from deliver(locks, link)
     owner = next(user for user in lock.record.users if user.uid == lock.device.uid)
     if lock.device.state not in _REGISTERED or not owner.synced:
         raise RasError(Code.FAILED, "The lock refuses its owner")
@@ -76,12 +83,8 @@ def _may_go_on(link: Link) -> bool:
 def _prove(locks: Locks, link: Link, claim: Claim) -> Flow[None]:
     """Let the lock prove that it has K_F and is here: the first two flights of protocol 10."""
     lock = link.lock
-    locks.save(lock, advance(lock.record, Step.CLAIM))
-    try:
-        key = yield from _negotiate(locks, link, claim.label)
-    except BaseException:
-        locks.abandon(lock)
-        raise
+    key = yield from _negotiate(locks, link, claim)
+    require_claimable(lock.device, claim.user_id)
     device = replace(
         lock.device,
         owner=claim.user_id,
@@ -115,9 +118,9 @@ def _guests(record: Record) -> tuple[LockUser, ...]:
     )
 
 
-def _negotiate(locks: Locks, link: Link, label: LabelKey) -> Flow[StoredKey]:
-    lock = link.lock
-    clock = TimeFrame(locks, link, label)
+def _negotiate(locks: Locks, link: Link, claim: Claim) -> Flow[StoredKey]:
+    lock, label = link.lock, claim.label
+    clock = TimeFrame(locks, link, label, claimant=claim.user_id)
     opening: tuple[bytes, ...] = (clock.packet,)
     if (pending := pending_key(lock.record)) is not None and pending.phase == Phase.SENT:
         # The commit of an earlier try may be out: first an answer of generation 0 (protocol 10).
@@ -126,7 +129,6 @@ def _negotiate(locks: Locks, link: Link, label: LabelKey) -> Flow[StoredKey]:
             raise no_answer(reply)
         opening = ()
     key, pair = locks.new_key(lock, next_generation(UNOWNED))
-    locks.save(lock, advance(lock.record, Step.OFFER, key))
     block, tag, time = (
         label.admin(bytes(link.hello)),
         int.from_bytes(locks.random(2)),
@@ -164,7 +166,7 @@ def remove(locks: Locks, link: Link) -> Flow[dict[str, Any]]:
     if not link.hello.clock_set:
         yield from set_clock(locks, link)
         link.require()
-    yield from deliver(locks, link, may_commit=True)
+    yield from deliver(locks, link)
     if not link.wiped:
         raise RasError(Code.FAILED, "The lock was not wiped")
     return result()

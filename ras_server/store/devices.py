@@ -267,21 +267,27 @@ def add_known(db: Database, devices: Iterable[Device]) -> int:
     )
 
 
-def time_frames(db: Database, device_id: str, since: int, until: int) -> list[int]:
-    """Return when a lock got time frames, oldest first (Unix times).
+def time_frames(
+    db: Database, device_id: str, claimant: str, *, since: int, until: int
+) -> list[int]:
+    """Return when a lock got time frames, or one who claims it (Unix times, oldest first).
 
     What was noted under a clock that was ahead counts no more when that is set right.
     """
     rows = db.all(
-        "SELECT at FROM time_frame WHERE device_id = ? AND at > ? AND at <= ? ORDER BY at",
-        (device_id, since, until),
+        "SELECT at FROM time_frame"
+        " WHERE device_id = ? AND claimant = ? AND at > ? AND at <= ? ORDER BY at",
+        (device_id, claimant, since, until),
     )
     return [row["at"] for row in rows]
 
 
-def add_time_frame(db: Database, device_id: str, at: int) -> None:
-    """Note a time frame of a lock."""
-    db.execute("INSERT OR IGNORE INTO time_frame VALUES (?, ?)", (device_id, at))
+def add_time_frame(db: Database, device_id: str, claimant: str, at: int) -> None:
+    """Note a time frame of a lock, or of one who claims it."""
+    db.execute(
+        "INSERT OR IGNORE INTO time_frame (device_id, claimant, at) VALUES (?, ?, ?)",
+        (device_id, claimant, at),
+    )
 
 
 def forget_time_frames(db: Database, before: int) -> None:

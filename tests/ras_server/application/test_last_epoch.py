@@ -81,20 +81,21 @@ def test_failing_key_exchange_holds_up_nothing(tmp_path: Path) -> None:
 
 
 def test_time_frames_survive_a_restart(tmp_path: Path) -> None:
-    """A lock gets one time frame a minute and six an hour, however often the server starts."""
+    """A lock, and each who claims it, gets one a minute and six an hour, over restarts too."""
     world = World(tmp_path).registered()
-    taken = 1  # by the registration
-    for _ in range(TIME_FRAMES - taken):
+    claimants = ["", "u-mallory"]
+    for _ in range(TIME_FRAMES):
         world.now += 61
         world.restart()
-        world.locks.take_time_frame(world.lock)
+        for claimant in claimants:
+            world.locks.take_time_frame(world.lock, claimant)
     world.now += 61
     world.restart()
 
-    with pytest.raises(RasError) as refused:
-        world.locks.take_time_frame(world.lock)
-
-    assert refused.value.code is Code.RATE_LIMITED
+    for claimant in claimants:
+        with pytest.raises(RasError) as refused:
+            world.locks.take_time_frame(world.lock, claimant)
+        assert refused.value.code is Code.RATE_LIMITED
 
 
 def test_lowered_clock(tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """Authentication, registration and removal over HTTP: who may, and what is refused."""
 
-import asyncio
 from dataclasses import replace
 
 from aiohttp import web
@@ -10,9 +9,7 @@ from igrs_codec.bsld.label import setup_code
 from igrs_codec.bsld.packet import Hello
 from ras_server.app import create_app
 from ras_server.application.locks import LOCKS
-from ras_server.keys import DATABASE
 from ras_server.settings import Settings
-from ras_server.store.devices import forget_time_frames
 from ras_server.vault import Vault
 from tests.ras_server.application.parts import DEVICE, K_F, Door, Gateway
 from tests.ras_server.client import Answer, Client
@@ -339,35 +336,6 @@ async def test_nothing_is_left_of_a_try(
     door.lock.press_button(1)
     clock.move(61)
     assert (await gateway.register(door)).data["result"]["code"] == 0
-
-
-async def test_second_try_waits_for_the_first(
-    app: web.Application, owner: Client, gateway: Gateway, door: Door, clock: MovableClock
-) -> None:
-    """A registration that waits while another one comes to nothing is not lost with it."""
-    body = {"gateway_id": gateway.id, "name": "Front door", "setup_code": door.setup_code}
-    path = f"/v1/devices/{door.device_id}"
-    first = await gateway.client.post(f"{path}/register", body | {"hello": door.connect().hex()})
-    waiting = asyncio.create_task(
-        gateway.client.post(f"{path}/register", body | {"hello": door.connect().hex()})
-    )
-    await asyncio.sleep(0.1)  # it waits for the lease: nothing tells that from outside
-    forget_time_frames(app[DATABASE], int(clock()) + 1)  # as if the first try was a minute ago
-    ended = await gateway.client.post(f"/v1/exchanges/{first.data['exchange_id']}", {})
-    second = await waiting
-    notifications, _ = door.write([bytes.fromhex(each) for each in second.data["packets"]])
-    proved = await gateway.client.post(
-        f"/v1/exchanges/{second.data['exchange_id']}",
-        {"notifications": [each.hex() for each in notifications]},
-    )
-    await gateway.see(door)
-
-    registered = await gateway.carry(door, proved)
-
-    assert ended.data["result"]["code"] == 2007
-    assert registered.data["result"]["code"] == 0, registered
-    assert (await owner.get(path)).data["state"] == "active"
-    assert len((await owner.get(f"{path}/users")).data["items"]) == 1
 
 
 async def test_removal_by_word_of_a_guest(
