@@ -197,7 +197,7 @@ async def deliver_due(request: web.Request) -> web.Response:
         if not link.hello.clock_set or lock.device.clock_due:
             yield from set_clock(app[LOCKS], link)
             link.require()
-        yield from deliver(app[LOCKS], link, may_commit=may_commit(app, lock))
+        yield from deliver(app[LOCKS], link, may_commit=lambda: may_commit(app, lock))
         return result()
 
     # An operation that waits for this gateway delivers what is due itself: it goes first.

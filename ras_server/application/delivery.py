@@ -1,5 +1,6 @@
 """Telling a lock what is due: one administration frame after the other (protocol 9, 10, 12)."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
@@ -44,16 +45,19 @@ _MOST_FRAMES: Final = 16
 """Administration frames on one link."""
 
 
-def deliver(locks: Locks, link: Link, *, may_commit: bool) -> Flow[None]:
+def deliver(
+    locks: Locks, link: Link, *, may_commit: Callable[[], bool] = lambda: True
+) -> Flow[None]:
     """Tell the lock everything that is due, one frame after the other.
 
-    A key exchange comes last: one that fails again and again holds up no revocation.
+    A key exchange comes last: one that fails again and again holds up no revocation. `may_commit`
+    is asked before each frame: a generation may have been prepared with the one before.
     """
     lock = link.lock
     for _ in range(_MOST_FRAMES):
         if link.over or link.wiped:
             return
-        plan = due(locks, lock, hello=link.hello, may_commit=may_commit)
+        plan = due(locks, lock, hello=link.hello, may_commit=may_commit())
         if plan is None:
             if rotation_due(lock.record) in {"", SCHEDULE}:
                 return

@@ -226,18 +226,27 @@ def send_time(locks: Locks, link: Link) -> Flow[admin.TimeAnswer]:
     return answer
 
 
+_IN_USE: Final = frozenset({Phase.SENT, Phase.CURRENT, Phase.STALE})
+"""The phases of a generation under which a frame was made."""
+
+
 def key_for(lock: Lock, hello: Hello) -> StoredKey:
-    """Return the key that the HELLO hints at, or raise 2010."""
+    """Return the key that the HELLO hints at, or raise 2010.
+
+    A HELLO proves nothing: no frame is made under a generation that is only prepared, for then it
+    would have to be committed. A registration has no other one.
+    """
+    phases = _IN_USE | {Phase.READY} if lock.device.state == State.READY else _IN_USE
     pending = pending_key(lock.record)
     if (
         pending is not None
         and hello.pending
         and hello.gen != pending.gen
-        and (pending.phase == Phase.SENT or lock.device.state == State.READY)
+        and pending.phase in phases
     ):
         return pending
     for key in reversed(lock.record.keys):
-        if key.gen == hello.gen and key.phase != Phase.STORED:
+        if key.gen == hello.gen and key.phase in phases:
             return key
     raise RasError(Code.FRAME_REJECTED, "The lock has a generation that this server does not know")
 

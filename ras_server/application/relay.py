@@ -230,7 +230,7 @@ def _prepare(locks: Locks, link: Link) -> Flow[None]:
                 raise
         link.require()
     try:
-        yield from deliver(locks, link, may_commit=False)
+        yield from deliver(locks, link, may_commit=lambda: False)
     except RasError as err:
         if err.code not in {Code.FRAME_REJECTED, Code.RATE_LIMITED}:
             raise

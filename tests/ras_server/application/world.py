@@ -225,7 +225,7 @@ class World:
         if not link.hello.clock_set or self.lock.device.clock_due:
             yield from set_clock(self.locks, link)
             link.require()
-        yield from deliver(self.locks, link, may_commit=True)
+        yield from deliver(self.locks, link)
 
     def unlock(self, link: Link) -> Flow[Any]:
         """Unlock as the owner."""
