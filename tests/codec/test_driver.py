@@ -96,13 +96,27 @@ def test_forged_error_packets_stop_nothing(gateway: Gateway, world: World) -> No
     assert world.bolt is Bolt.UNLOCKED
 
 
-def test_error_and_silence(gateway: Gateway) -> None:
-    """ERR and no answer for 2 s: reconnecting once is allowed."""
+@pytest.mark.parametrize(
+    ("begin", "failure"),
+    [
+        pytest.param(lambda g: g.query(Command.STATUS), (Failure.ERROR, False, True), id="query"),
+        pytest.param(
+            lambda g: g.operate(Operation.UNLOCK), (Failure.ERROR, True, False), id="operation"
+        ),
+    ],
+)
+def test_error_and_silence(
+    gateway: Gateway, begin: Callable[[Gateway], object], failure: tuple[Failure, bool, bool]
+) -> None:
+    """ERR and no answer for 2 s: a query may be tried on a new link; an operation may not.
+
+    Anybody can send ERR, and an operation that he holds back meanwhile would act as well.
+    """
     gateway.to_lock = lambda packet: [packet[:-1] + bytes((packet[-1] ^ 1,))]
-    gateway.operate(Operation.UNLOCK)
+    begin(gateway)
     assert gateway.events == []
 
-    assert one(gateway.wait(2), Failed) == (Failure.ERROR, True, True)
+    assert one(gateway.wait(2), Failed) == failure
 
 
 def test_log(gateway: Gateway, world: World) -> None:

@@ -9,7 +9,8 @@ import pytest
 
 from custom_components.igrs.asker import Asker, How
 from custom_components.igrs.igrs_codec.bsld.frame import Operation as OurOperation
-from igrs_codec.bsld.frame import Bolt, Operation
+from igrs_codec.bsld.frame import Bolt, Event, Operation
+from igrs_codec.bsld.packet import Kind, error_packet
 from ras_server.application import tickets as ticket_policy
 from reference_devices.peripheral import on_air
 from tests.integration.home import Home, address_of, later, new_lock, register, until
@@ -55,6 +56,34 @@ async def test_write_fails(home: Home) -> None:
 
     with pytest.raises(HomeAssistantError, match="not known whether"):
         await home.call("unlock")
+
+
+async def test_answers_swallowed_and_errors_sent(home: Home) -> None:
+    """One request opens once, also if somebody in between turns the lock's answers into ERR.
+
+    Who locked by hand meanwhile finds the door locked.
+    """
+    newest, notify = home.lock._role.counter, home.lock.on_notify
+
+    def swallow(link: int, packet: bytes) -> None:
+        hello = packet[0] & 0x0F == Kind.HELLO
+        notify(link, packet if hello else error_packet(home.radio.traffic.writes[-1]))
+
+    def let_pass(packet: bytes) -> None:
+        if packet[0] & 0x0F == Kind.AUTH and home.lock.state.bolt is Bolt.UNLOCKED:
+            home.lock.on_notify = notify
+            home.lock.turn_knob(Operation.LOCK)
+
+    home.lock.on_notify = swallow
+    home.radio.faults.on_write = let_pass
+
+    with pytest.raises(HomeAssistantError, match="not known whether"):
+        await home.call("unlock")
+
+    await home.until_state("locked")
+    assert home.lock.state.bolt is Bolt.LOCKED
+    done = [record.event for record in home.lock._role._log.since(newest + 1)]
+    assert done.count(Event.UNLOCK) == 1
 
 
 async def test_subscribing_fails(home: Home) -> None:

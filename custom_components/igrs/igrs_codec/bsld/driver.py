@@ -47,8 +47,16 @@ LINGER_SECONDS: Final = 15
 _TRIES: Final = 2
 _QUERIES: Final = frozenset({Command.STATUS, Command.VERSION, Command.LOG})
 _RECONNECT: Final = frozenset(
-    {Failure.NO_HELLO, Failure.HELLO_REFUSED, Failure.ERROR, Failure.HELLO_SPENT}
+    {
+        Failure.NO_HELLO,
+        Failure.HELLO_REFUSED,
+        Failure.ERROR,
+        Failure.HELLO_SPENT,
+        Failure.LINK_LOST,
+    }
 )
+"""Why to try once more on a new link; never with an operation that was written: somebody in
+between may hold it back and let it act besides the second one."""
 
 
 class BsldLink:
@@ -331,7 +339,7 @@ class BsldLink:
         if self._job is None and self.state not in {State.SUBSCRIBED, State.INFO}:
             self._close()
             return
-        reconnect = failure in _RECONNECT or (failure is Failure.LINK_LOST and not self._unanswered)
+        reconnect = failure in _RECONNECT and not self._unanswered
         self._events.append(Failed(failure, self._unanswered, reconnect))
         self._close()
 
