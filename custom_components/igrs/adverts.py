@@ -50,6 +50,7 @@ class Adverts:
         self._judged = judged
         self._stop_listening: CALLBACK_TYPE | None = None
         self._stop_pause: CALLBACK_TYPE | None = None
+        self._accepted = b""  # the newest one; to look at it again is not to hear it again
 
     @callback
     def async_start(self) -> None:
@@ -73,7 +74,7 @@ class Adverts:
     def async_hear_again(self) -> None:
         """Judge the last advert anew: keys or clock were not there before."""
         info = bluetooth.async_last_service_info(self._hass, self._address, connectable=False)
-        if info is not None:
+        if info is not None and info.service_data.get(SERVICE_UUID) != self._accepted:
             self._heard(info, bluetooth.BluetoothChange.ADVERTISEMENT)
 
     @property
@@ -109,6 +110,8 @@ class Adverts:
             LOGGER.warning("%s: somebody sends forged advertisements", self._name)
         if sighting.verdict is Verdict.LIMITED and self._stop_pause is None:
             self._stop_pause = async_call_later(self._hass, FLOOD_PAUSE, self._pause_over)
+        if sighting.verdict is Verdict.ACCEPTED:
+            self._accepted = data
         self._judged(sighting.verdict)
 
     @callback

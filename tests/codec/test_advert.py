@@ -217,15 +217,26 @@ def test_answers_without_clock(tracker: Tracker) -> None:
 
 
 def test_doubt(tracker: Tracker) -> None:
-    """After an operation without answer the bolt is unknown until something is accepted."""
+    """After an operation without answer the bolt is unknown until something new is accepted."""
     see(tracker, data())
     tracker.doubt()
     assert tracker.bolt is Bolt.UNKNOWN
 
     see(tracker, data(counter=0))
     assert tracker.in_doubt
-    see(tracker, data())
+    see(tracker, data(time=NOW + 64), NOW + 64)
     assert (tracker.bolt, tracker.in_doubt) == (Bolt.LOCKED, False)
+
+
+def test_doubt_and_a_replay(tracker: Tracker) -> None:
+    """What was shown before an operation is no evidence of the bolt after it; an answer is."""
+    see(tracker, data())
+    tracker.doubt()
+
+    assert see(tracker, data(), NOW + 20) is Verdict.OLD
+    assert tracker.in_doubt
+    assert tracker.answered(1, LOCKED, 90, 1, time=NOW, now=NOW + 20)
+    assert tracker.bolt is Bolt.LOCKED
 
 
 def test_nothing_known(tracker: Tracker) -> None:

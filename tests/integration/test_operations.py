@@ -12,6 +12,8 @@ import pytest
 from igrs_codec.bsld.frame import Bolt
 from tests.integration.home import LOCK, Home, until
 
+OPERATE = 0x44  # the first byte of the packet that asks for an operation
+
 
 async def operate(home: Home, user: User, service: str) -> None:
     """Lock or unlock as a user."""
@@ -49,3 +51,34 @@ async def test_newer_operation(
     await until(lambda: not home.coordinator.learner.busy)
     assert home.lock.state.bolt is Bolt.LOCKED
     assert home.state().state == "locked"
+
+
+async def test_unknown_after_a_renewal(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The advert of before an operation without an answer does not show the bolt after it."""
+    monkeypatch.setattr("custom_components.igrs.igrs_codec.bsld.driver.ANSWER_SECONDS", 0.2)
+    home.radio.silence()
+
+    def cut(packet: bytes) -> None:
+        if packet[0] == OPERATE:
+            home.lock.on_notify = lambda *_: None
+
+    home.radio.faults.on_write = cut
+    with pytest.raises(HomeAssistantError, match="not known whether"):
+        await home.call("unlock")
+    home.radio.faults.refuse_connections = 99
+    assert home.lock.state.bolt is Bolt.UNLOCKED
+
+    home.coordinator.async_renew_soon()
+    await until(lambda: not home.coordinator._work._tasks)
+
+    assert home.state().state == "unknown"
+
+
+async def test_looked_at_again(home: Home) -> None:
+    """An advert that is looked at again is not heard again: how old it is still counts."""
+    home.radio.silence()
+    heard = home.coordinator._tracker.shown
+
+    home.coordinator.adverts.async_hear_again()
+
+    assert home.coordinator._tracker.shown is heard

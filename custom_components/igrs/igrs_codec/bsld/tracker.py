@@ -125,7 +125,7 @@ class Tracker:
         self._needs.discard(Want.KEYS)
 
     def doubt(self) -> None:
-        """Show the bolt as unknown until something is accepted."""
+        """Show the bolt as unknown until something new is accepted."""
         self.in_doubt = True
 
     def clock_is_wrong(self) -> None:
@@ -168,7 +168,18 @@ class Tracker:
         if not clock_confirmed:
             self._needs.add(Want.STATE)
             return Verdict.UNCONFIRMED
+        if self._says_nothing_new(advert):
+            return Verdict.OLD
         return Verdict.ACCEPTED if self._accept(advert, now) else Verdict.OLD
+
+    def _says_nothing_new(self, advert: AdvertState) -> bool:
+        """Whether a bolt in doubt stays so: the advert may be of before the operation."""
+        last = self.shown
+        return (
+            self.in_doubt
+            and last is not None
+            and (advert.counter, advert.bucket) == (last.counter, last.bucket)
+        )
 
     def answered(
         self, gen: int, state: LockState, battery: int, counter: int, *, time: int, now: float
