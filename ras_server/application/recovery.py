@@ -7,7 +7,7 @@ uses has none left. A lock that was re-keyed after the backup is found again wit
 journal, one that was registered since gets its owner back.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -20,7 +20,7 @@ from ..keys import Random
 from ..store import accounts, devices, factors, gateways, grants, managers, restored as store, sites
 from ..store.db import Database
 from ..store.devices import Device, Record, StoredKey
-from .agenda import owner_user
+from .agenda import current_key, owner_user
 from .changejournal import Change
 from .geofence import Policy
 from .keyjournal import Entry
@@ -218,28 +218,33 @@ def _is(entry: Entry, device_id: str, *, since: int) -> bool:
 def followed(record: Record, entries: Sequence[Entry]) -> Record:
     """Return a record with the keys of its journal (in order) that came after those it has.
 
-    Of the newest one a frame was made, so the lock may have it (protocol 10); one of an earlier
-    generation than that was in use, because the next one was made from it.
+    Of each a frame was made, so the lock may have the newest one (protocol 10); the one of the
+    generation before that was in use, because the newest was made from it.
     """
-    known = {key.key_id for key in record.keys}
-    last = max((place for place, each in enumerate(entries) if each.key_id in known), default=None)
-    new = [] if last is None else list(entries[last + 1 :])
+    places = {each.key_id: place for place, each in enumerate(entries)}
+    known = [places[key.key_id] for key in record.keys if key.key_id in places]
+    keys = [
+        replace(key, phase=Phase.SENT) if _was_sent(key, places) else key for key in record.keys
+    ]
+    new = entries[max(known) + 1 :] if known else ()
     if not new:
-        return record
+        return replace(record, keys=tuple(keys))
     newest = new[-1]
-    before = [each for each in new if each.gen != newest.gen]
-    phases = {each.key_id: Phase.STALE for each in new}
-    if before:
-        phases[before[-1].key_id] = Phase.CURRENT
-    phases[newest.key_id] = Phase.SENT
-    keys = [key for key in record.keys if key.phase in {Phase.CURRENT, Phase.STALE}]
-    keys += [replace(key, phase=Phase.STALE) for key in record.keys if key.phase == Phase.SENT]
-    if before:
-        keys = [replace(key, phase=Phase.STALE) for key in keys]
-    keys += [_stored(each, phases[each.key_id]) for each in new]
+    keys = [key for key in keys if key.phase in {Phase.CURRENT, Phase.SENT, Phase.STALE}]
+    keys += [_stored(each, Phase.SENT) for each in new]
+    before = [key for key in keys if key.key_id in places and key.gen != newest.gen]
+    used = max(before, key=lambda key: places[key.key_id], default=None) or current_key(record)
+    phases = {newest.key_id: Phase.SENT}
+    if used is not None:
+        phases[used.key_id] = Phase.CURRENT
+    keys = [replace(key, phase=phases.get(key.key_id, Phase.STALE)) for key in keys]
     state = State(record.device.state)
     state = State.ROTATING if state is State.ACTIVE else state
     return replace(record, device=replace(record.device, state=state), keys=tuple(keys))
+
+
+def _was_sent(key: StoredKey, places: Mapping[str, int]) -> bool:
+    return key.phase == Phase.READY and key.key_id in places
 
 
 def _stored(entry: Entry, phase: Phase) -> StoredKey:
