@@ -37,12 +37,20 @@ class Errand:
     """One operation on its way through a gateway to a lock; it outlives who waits for it."""
 
     def __init__(
-        self, app: web.Application, permit: Permit, deed: Deed, *, operation_id: str, mid: str
+        self,
+        app: web.Application,
+        permit: Permit,
+        deed: Deed,
+        *,
+        operation_id: str,
+        mid: str,
+        asker: tuple[str, str],
     ) -> None:
-        """Accept what was decided."""
+        """Accept what was decided for an asker (address, person)."""
+        self.lock = permit.lock
+        self.asker = asker
         self._app = app
         self._permit = permit
-        self._lock = permit.lock
         self._deed = deed
         self._ends = permit.wish.expires or app[LOCKS].now + LONGEST
         self.progress = Progress(
@@ -80,12 +88,12 @@ class Errand:
     async def _run(self) -> dict[str, Any]:
         """Ask the gateways one after the other, and return the result."""
         locks = self._app[LOCKS]
-        gateways = route(self._app, self._lock, locks.now)
+        gateways = route(self._app, self.lock, locks.now)
         if not gateways:
             return result(Code.NO_GATEWAY)
         try:
             exchange = await self._app[EXCHANGES].open(
-                self._lock,
+                self.lock,
                 gateway_id=gateways[0],
                 start=self._start,
                 lease_wait=max(0, self._ends - locks.moment),
@@ -113,11 +121,11 @@ class Errand:
         self._news.clear()
         self.progress.to_gateway(gateway_id)
         self._app[PUSH].publish(
-            self._lock.address,
+            self.lock.address,
             CONTROL,
             {
                 "cmd": self._deed.command,
-                "device_id": self._lock.id,
+                "device_id": self.lock.id,
                 "expires": self._ends,
                 "exchange": exchange.id,
                 "operation": self.progress.id,

@@ -23,12 +23,14 @@ from .errand import ERRANDS, Errand
 from .evidence import EVIDENCE, PERSON
 from .locks import LOCKS, Lock
 from .notices import RESPONSE
-from .permits import Caller, Permit, allowed, caller_of
+from .permits import Caller, allowed, caller_of
 from .progress import operation_json
 from .relay import Deed
 
 LONGEST_WAIT: Final = 20
 """Seconds that a caller waits for the result."""
+MOST: Final = 2
+"""Operations of one asker that are under way to one lock; they go one after the other."""
 
 _OPERATE: Final = schema(
     {
@@ -84,25 +86,26 @@ async def have_done(
             raise RasError(Code.MID_REUSED, "This mid was used for another operation")
         return told(request, known)
     wish = Wish(command=deed.command, expires=asked.get("expires"), relock=bool(deed.relock_s))
+    asker = _asker(caller)
+    if sum(each.lock is lock and each.asker == asker for each, _ in app[ERRANDS].values()) >= MOST:
+        raise RasError(Code.BUSY, f"{MOST} operations of yours are under way to this lock")
     operation_id = new_id(app, "o")
     permit = allowed(app, lock, caller, wish, asked, operation=operation_id)
-    operation = await carry_out(
-        app, permit, deed, operation_id=operation_id, mid=mid, wait=asked["wait"]
-    )
-    return told(request, operation)
+    errand = Errand(app, permit, deed, operation_id=operation_id, mid=mid, asker=asker)
+    return told(request, await carry_out(app, errand, wait=asked["wait"]))
 
 
-async def carry_out(
-    app: web.Application,
-    permit: Permit,
-    deed: Deed,
-    *,
-    operation_id: str,
-    mid: str,
-    wait: float,
-) -> Operation:
-    """Carry out what is permitted; return the operation as it is at its end, or after `wait` s."""
-    errand = Errand(app, permit, deed, operation_id=operation_id, mid=mid)
+def _asker(caller: Caller) -> tuple[str, str]:
+    """Return who counts as one (address, person): a person, whatever he uses.
+
+    For an owner each thing he uses counts by itself, so that none of them keeps him waiting.
+    """
+    owns = any(standing.is_owner for standing in caller.standings)
+    return (caller.address if owns or not caller.user_id else "", caller.user_id)
+
+
+async def carry_out(app: web.Application, errand: Errand, *, wait: float) -> Operation:
+    """Carry an errand out; return its operation as it is at its end, or after `wait` seconds."""
     task = asyncio.create_task(errand.run())
     app[ERRANDS][errand.mid] = errand, task
     task.add_done_callback(lambda _: app[ERRANDS].pop(errand.mid, None))
