@@ -118,6 +118,7 @@ _REASONS: Final[dict[int, Reason]] = {
     Code.CONFIRMATION_NEEDED: Reason.NEEDS_CONFIRMATION,
     Code.PIN_WRONG: Reason.PIN_WRONG,
     Code.TOO_MANY_TRIES: Reason.PIN_PAUSED,
+    Code.STILL_RUNNING: Reason.OUTCOME_UNKNOWN,
     Code.RATE_LIMITED: Reason.TOO_OFTEN,
 }
 
