@@ -20,7 +20,7 @@ from ..keys import Random
 from ..store import accounts, devices, factors, gateways, grants, managers, restored as store, sites
 from ..store.db import Database
 from ..store.devices import Device, Record, StoredKey
-from .agenda import current_key, owner_user
+from .agenda import current_key, owner_user, with_rekey
 from .changejournal import Change
 from .geofence import Policy
 from .keyjournal import Entry
@@ -44,10 +44,11 @@ _ENDS: Final[dict[str, _End]] = {
         ("grant.change", "grant.revoke"),
         lambda db, change: store.end_grant(db, change.detail["grant"], change.ts),
     ),
+    "grant.renew": lambda db, change: store.write_row(db, change.detail["grant"]),
     "gateway.manage_no_more": lambda db, change: managers.withdraw(db, change.subject),
     "gateway.remove": lambda db, change: gateways.remove(db, change.subject),
     "gateway.rotate": lambda db, change: store.end_secret(db, change.subject),
-    "key.rekey": lambda db, change: store.want_rekey(db, change.subject, change.detail["reason"]),
+    "key.rekey": lambda db, change: _want_rekey(db, change.subject, change.detail["reason"]),
     "key.revoke_all": lambda db, change: store.want_epoch(
         db, change.subject, change.detail["epoch"]
     ),
@@ -62,9 +63,8 @@ _ENDS: Final[dict[str, _End]] = {
         ("site.put_device", "site.take_device"),
         lambda db, change: sites.take_device(db, change.detail["device"]),
     ),
-    **dict.fromkeys(
-        ("site.put_gateway", "site.take_gateway"),
-        lambda db, change: store.leave_households(db, change.detail["gateway"]),
+    "site.take_gateway": lambda db, change: sites.take_gateway(
+        db, change.subject, change.detail["gateway"]
     ),
     "site.remove": lambda db, change: sites.remove(db, change.subject),
     **dict.fromkeys(
@@ -201,6 +201,11 @@ class Recovery:
             code_key_due=1,  # codes that were given out since are not known
         )
         devices.save(self._db, record, replace(found, device=device, frame=None))
+
+
+def _want_rekey(db: Database, device_id: str, reason: str) -> None:
+    if (record := devices.load(db, device_id)) is not None:
+        devices.save(db, record, with_rekey(record, reason))
 
 
 def _nowhere(policy: str) -> str | None:

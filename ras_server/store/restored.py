@@ -61,11 +61,6 @@ def fence(db: Database, site_id: str, text: str | None) -> None:
     db.execute("UPDATE site SET fence = ? WHERE site_id = ?", (text, site_id))
 
 
-def leave_households(db: Database, gateway_id: str) -> None:
-    """Count a gateway as one of nobody's household but its owner's."""
-    db.execute("DELETE FROM site_gateway WHERE gateway_id = ?", (gateway_id,))
-
-
 def change_row(db: Database, device_id: str, uid: int, *, rights: int) -> None:
     """Have a row written to the lock with these rights."""
     db.execute(
@@ -74,19 +69,16 @@ def change_row(db: Database, device_id: str, uid: int, *, rights: int) -> None:
     )
 
 
+def write_row(db: Database, grant_id: str) -> None:
+    """Have the row of a grant written again: its user account ID was another one for a while."""
+    db.execute("UPDATE lock_user SET synced = 0 WHERE grant_id = ? AND wanted = 1", (grant_id,))
+
+
 def delete_row(db: Database, device_id: str, uid: int) -> None:
     """Have a row deleted at the lock."""
     db.execute(
         "UPDATE lock_user SET wanted = 0, synced = 0 WHERE device_id = ? AND uid = ?",
         (device_id, uid),
-    )
-
-
-def want_rekey(db: Database, device_id: str, reason: str) -> None:
-    """Have a lock given a new key, unless a stronger reason stands there already."""
-    db.execute(
-        "UPDATE device SET rekey = ? WHERE device_id = ? AND rekey IN ('', 'schedule')",
-        (reason, device_id),
     )
 
 

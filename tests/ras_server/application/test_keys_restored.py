@@ -7,6 +7,7 @@ from ras_server.application.ownership import Phase, State
 from ras_server.application.recovery import followed
 from ras_server.store.devices import Device, Record, StoredKey
 from tests.ras_server.application.safe import Home
+from tests.ras_server.application.test_shut_out import half_done
 
 DEVICE = "A1B2C3D4E5F6"
 
@@ -104,3 +105,16 @@ async def test_registered_and_rekeyed_since(place: Home) -> None:
 
     async with place.again():
         assert await place.opens()
+
+
+async def test_shut_out_since(living: Home) -> None:
+    """A generation that was on its way before somebody was shut out is not the key he lacks."""
+    await half_done(living.owner, living.gateway, living.door, living.safe.clock)
+    await living.save()
+    path = f"/v1/devices/{living.door.device_id}/rekey"
+    assert (await living.owner.post(path, {"reason": "compromise"})).http == 202
+
+    async with living.again():
+        await living.deliver(8)
+        assert living.door.lock.show()["generation"] == 3
+        assert await living.opens()

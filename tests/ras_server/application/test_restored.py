@@ -184,7 +184,7 @@ async def test_gateway_no_longer_of_the_household(household: Household) -> None:
 
 
 async def test_gateway_of_another_household(household: Household) -> None:
-    """A gateway that counts for another household since counts for the old one no more."""
+    """A gateway that counts for another household of the owner since leaves the old one again."""
     await household.living.save()
     made = await household.owner.post("/v1/sites", {"name": "Lake house"})
     site = f"/v1/sites/{made.data['site_id']}"
@@ -198,6 +198,25 @@ async def test_gateway_of_another_household(household: Household) -> None:
         asked = await tickets(household.theirs, household.living.door)
 
     assert asked.data["k_adv"] == {}
+
+
+async def test_gateway_of_somebody_elses_household_too(household: Household) -> None:
+    """A gateway that another household left since still belongs to this one."""
+    carla = await household.owner.another().enter("carla@example.org")
+    made = await carla.post("/v1/sites", {"name": "Neighbours"})
+    theirs = f"/v1/sites/{made.data['site_id']}"
+    await invite(carla, theirs, BEN)
+    there = f"{theirs}/gateways/{household.theirs.id}"
+    await household.living.save()
+    assert (await carla.request("PUT", there)).code == 0
+    assert (await carla.request("DELETE", there)).code == 0
+
+    async with household.living.again():
+        await household.living.deliver()
+        await household.back()
+        asked = await tickets(household.theirs, household.living.door)
+
+    assert asked.data["k_adv"]
 
 
 async def test_manager(living: Home) -> None:
