@@ -42,10 +42,14 @@ async def show(request: web.Request) -> web.Response:
 @allow(Kind.USER)
 @once()
 async def change(request: web.Request) -> web.Response:
-    """Change the profile of the user."""
-    asked = body(request, _CHANGE)
-    if not accounts.set_profile(request.app[DATABASE], replace(_me(request), **asked)):
-        raise RasError(Code.CHANGED, "The profile was changed in the meantime")
+    """Change the profile of the user; a new name is in the audit, for others know him by it."""
+    before, after = _me(request), replace(_me(request), **body(request, _CHANGE))
+    with request.app[DATABASE].write():
+        if not accounts.set_profile(request.app[DATABASE], after):
+            raise RasError(Code.CHANGED, "The profile was changed in the meantime")
+        if after.display_name != before.display_name:
+            who = request[PRINCIPAL].address
+            request.app[AUDIT].append("user.rename", actor=who, object_=who)
     return answer(request, _profile(request, _me(request)))
 
 

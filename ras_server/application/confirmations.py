@@ -5,7 +5,7 @@ asks and agrees.
 """
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 from aiohttp import web
 import probatio
@@ -14,10 +14,12 @@ from ..errors import Code, RasError
 from ..idempotency import once
 from ..keys import DATABASE, PRINCIPAL
 from ..principal import Kind, allow
+from ..store import grants
 from ..web import answer, body, schema
 from .approvals import ASKS, Ask, asked_json, is_of_use, may_answer, tell_answer
 from .audit import AUDIT
 from .decision import Consent, House
+from .grants import subject_json
 from .locks import LOCKS, Lock
 from .permits import house_of
 
@@ -34,9 +36,21 @@ async def show_all(request: web.Request) -> web.Response:
     items = [
         asked_json(request.app, ask)
         | {"device_id": lock.id, "name": lock.device.name, "ends": ask.ends}
+        | {"subject": _subject(request, ask, lock)}
         for ask, lock, _ in found
     ]
     return answer(request, {"items": items, "next": None})
+
+
+def _subject(request: web.Request, ask: Ask, lock: Lock) -> dict[str, Any] | None:
+    """Return whom the grant of a question names: everybody chooses his own display name.
+
+    Only the owner gave it and knows whose account it is.
+    """
+    if lock.device.owner != request[PRINCIPAL].user_id:
+        return None
+    grant = grants.get(request.app[DATABASE], ask.grant_id)
+    return None if grant is None else subject_json(grant)
 
 
 def _asked(request: web.Request) -> Iterator[tuple[Ask, Lock, House]]:

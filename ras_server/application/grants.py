@@ -194,7 +194,7 @@ def grant_json(app: web.Application, grant: Grant) -> dict[str, Any]:
     return {
         "grant_id": grant.grant_id,
         "device_id": grant.device_id,
-        "subject": _subject_json(grant),
+        "subject": subject_json(grant),
         "rights": rights_to_names(Right(grant.rights)),
         "valid": {"from": grant.start, "until": grant.until, **to_fields(loads(grant.schedule))},
         "uses": {"max": grant.uses_max, "spent": grant.uses_spent},
@@ -210,7 +210,8 @@ def grant_json(app: web.Application, grant: Grant) -> dict[str, Any]:
     }
 
 
-def _subject_json(grant: Grant) -> dict[str, Any]:
+def subject_json(grant: Grant) -> dict[str, Any]:
+    """Return whom a grant names, as its owner did."""
     if grant.link is not None:
         return {"kind": "link", "name": grant.name}
     if grant.gateway_id is not None:

@@ -131,6 +131,7 @@ _SECOND_PERSON: Final = {
 EVENTS: Final = {
     "user.register": "Account made",
     "user.login": "Login",
+    "user.rename": "Name changed",
     "user.reset": "Password reset",
     "user.totp.on": "Authenticator app set up",
     "user.totp.off": "Authenticator app given up",
@@ -158,6 +159,7 @@ EVENTS: Final = {
     "device.forget": "Lock forgotten",
     "grant.create": "Access granted",
     "grant.change": "Access changed",
+    "grant.renew": "Tickets of one person ended",
     "grant.revoke": "Access ended",
     "code.issue": "Code given out",
     "code.cancel": "Code cancelled",

@@ -1,6 +1,6 @@
 """A second person over HTTP: who is asked, who answers, and what a yes opens."""
 
-from tests.ras_server.application.desk import CLEO, Desk
+from tests.ras_server.application.desk import BEN, CLEO, Desk
 from tests.ras_server.application.parts import Gateway
 from tests.ras_server.application.test_grants import told
 from tests.ras_server.application.test_guests import link
@@ -60,6 +60,30 @@ async def test_yes(desk: Desk) -> None:
         "grant": desk.grant["grant_id"],
     }
     assert decided[2]["detail"]["confirmation"] == confirmation
+
+
+async def test_chosen_name(desk: Desk, cleo: Client) -> None:
+    """Whatever name Ben gives himself, the owner sees whom the grant names, and nobody else does.
+
+    The audit notes that he has another name.
+    """
+    await grant(desk.owner, desk.door, CLEO)
+    named = await desk.ben.request(
+        "PATCH", "/v1/users/me", {"rev": 1, "display_name": "Anna's mother"}
+    )
+
+    await desk.tries()
+    (owner,) = (await desk.owner.get("/v1/confirmations")).data["items"]
+    (other,) = (await cleo.get("/v1/confirmations")).data["items"]
+
+    assert named.code == 0
+    assert owner["user"] == other["user"] == "Anna's mother"
+    assert owner["subject"] == {"kind": "account", "account": {"type": "email", "value": BEN}}
+    assert other["subject"] is None
+    entries = [item["entry"] for item in (await desk.ben.get("/v1/audit")).data["items"]]
+    (renamed,) = [each for each in entries if each["action"] == "user.rename"]
+    assert renamed["actor"] == renamed["object"] == f"user:{desk.ben.user_id}"
+    assert "mother" not in str(renamed)
 
 
 async def test_yes_without_confirm(desk: Desk) -> None:

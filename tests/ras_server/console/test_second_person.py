@@ -95,6 +95,7 @@ async def test_person_with_a_pin(
         await anna.send(listed.forms[1].action, answer="yes")
         opened = await boris.send("/operate", cmd="unlock", pin="4711")
 
+    assert f"Anna ({BORIS}) wants to unlock Front door" in listed.text
     assert 'name="pin"' in first.markup
     assert 'name="pin"' in asked.markup
     assert "4711" not in asked.markup
