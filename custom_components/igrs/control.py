@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-import time
 
 from .answers import Json
 from .const import LOGGER
@@ -13,10 +12,13 @@ from .ras_errors import Code, RasError
 type Answer = Callable[[Json], Awaitable[object]]
 
 
-async def async_carry_out(lock: IgrsCoordinator | None, asked: Json, answer: Answer) -> None:
+async def async_carry_out(
+    lock: IgrsCoordinator | None, asked: Json, answer: Answer, *, now: float
+) -> None:
     """Do what a control message asks: accept at once, answer only a failure.
 
-    lock is None if it is not one of ours. The result of an exchange reaches the RAS inside the
+    lock is None if it is not one of ours; now is the time (Unix s) by the clock of the RAS, which
+    says how long the message is good. The result of an exchange reaches the RAS inside the
     exchange.
     """
     accepted = False
@@ -27,7 +29,7 @@ async def async_carry_out(lock: IgrsCoordinator | None, asked: Json, answer: Ans
         await answer({"status": 0, "code": 0, "accepted": True})
 
     try:
-        code = Code.DEVICE_UNKNOWN if lock is None else await _async_do(lock, asked, accept)
+        code = Code.DEVICE_UNKNOWN if lock is None else await _async_do(lock, asked, accept, now)
     except LockError as err:
         code = CODES.get(err.reason, Code.DEVICE_TIMEOUT)
     except RasError as err:
@@ -39,11 +41,11 @@ async def async_carry_out(lock: IgrsCoordinator | None, asked: Json, answer: Ans
 
 
 async def _async_do(
-    lock: IgrsCoordinator, asked: Json, accept: Callable[[], Awaitable[None]]
+    lock: IgrsCoordinator, asked: Json, accept: Callable[[], Awaitable[None]], now: float
 ) -> Code:
     """Return OK, or why a message is not taken; raise LockError or RasError."""
     match asked:
-        case {"expires": int(expires)} if expires < time.time():
+        case {"expires": int(expires)} if expires < now:
             return Code.EXPIRED
         case {"exchange": str(exchange_id)}:
             await lock.async_relay(exchange_id, accept)

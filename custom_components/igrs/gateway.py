@@ -171,7 +171,7 @@ class Gateway:
 
     async def async_make_room(self) -> None:
         """Hang up where a connection is only kept for later: another lock needs one."""
-        for coordinator in self.coordinators.values():
+        for coordinator in tuple(self.coordinators.values()):
             await coordinator.async_rest()
 
     async def _async_push(self) -> None:
@@ -300,7 +300,7 @@ class Gateway:
         match envelope:
             case {"mi": 1, "mid": str(mid), "src": str(src), "dst": str(dst), "body": dict(body)}:
                 answer = partial(self._push.send, MI_RESPONSE, dst=src, re=mid)
-                work = async_carry_out(self._coordinator(dst), body, answer)
+                work = async_carry_out(self._coordinator(dst), body, answer, now=self.ras.now)
                 self._work.begin(work, "remote operation")
             case {"mi": 8, "body": {"op": str(op), "device_id": str(device_id)}}:
                 self._work.begin(self._async_registration(op, device_id), "registration")

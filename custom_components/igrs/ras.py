@@ -138,6 +138,11 @@ class RasClient:
         self.ahead: float | None = None  # seconds that the RAS's clock goes before ours
         self.ssl = True if fingerprint is None else aiohttp.Fingerprint(fingerprint)
 
+    @property
+    def now(self) -> float:
+        """Return the Unix time by the clock of the RAS, as far as it is known."""
+        return time.time() + (self.ahead or 0)
+
     async def info(self) -> ServerInfo:
         """Return who the RAS is, or raise RasSchemaError if we have no schema in common."""
         info = await self.call("GET", "info")
@@ -333,11 +338,10 @@ class GatewayClient(RasClient):
         cmd is lock, unlock or open, pin what the person gave (4 to 12 digits). The refusal is a
         RasRefusedError (API 6).
         """
-        expires = int(time.time()) + OPERATE_TIME
         body = {
             "cmd": cmd,
             "person": person,
-            "expires": expires,
+            "expires": int(self.now) + OPERATE_TIME,
             "wait": OPERATE_TIME,
             **_present(pin=pin),
         }

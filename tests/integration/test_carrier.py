@@ -274,3 +274,22 @@ async def test_idle_links_make_room_for_a_new_lock(home: Home) -> None:
 
         await home.until_state("locked", "lock.back_door")
         await home.settle()
+
+
+async def test_a_lock_is_taken_away_while_room_is_made(home: Home) -> None:
+    """Locks may come and go while one after the other gives its connection up."""
+    other = new_lock(bytes.fromhex("A1B2C3D4E5F7"))
+    async with on_air(other, await home.air.radio(other.device)):
+        await register(home, other, "Back door")
+        await home.settle()
+        await home.call("unlock")
+        await until(lambda: not home.coordinator.learner.busy)
+        first, second = home.gateway.coordinators
+
+        making = asyncio.ensure_future(home.gateway.async_make_room())
+        await asyncio.sleep(0)
+        home.hass.config_entries.async_remove_subentry(home.entry, second)
+        await making
+
+        assert list(home.gateway.coordinators) == [first]
+        assert not home.radio.clients
