@@ -44,7 +44,7 @@ _ENDS: Final[dict[str, _End]] = {
         ("grant.change", "grant.revoke"),
         lambda db, change: store.end_grant(db, change.detail["grant"], change.ts),
     ),
-    "grant.renew": lambda db, change: store.write_row(db, change.detail["grant"]),
+    "grant.renew": lambda db, change: None,
     "gateway.manage_no_more": lambda db, change: managers.withdraw(db, change.subject),
     "gateway.remove": lambda db, change: gateways.remove(db, change.subject),
     "gateway.rotate": lambda db, change: store.end_secret(db, change.subject),
@@ -165,9 +165,11 @@ class Recovery:
         """Give a lock that was registered after the backup to its owner, with its first key."""
         owner, device_id = change.actor.removeprefix("user:"), change.subject
         keys = [each for each in entries if _is(each, device_id, since=change.ts - _SLACK)]
-        if not keys or not store.knows_user(self._db, owner):
+        if not keys:
             return
         self._forget(device_id)
+        if not store.knows_user(self._db, owner):
+            return
         before = devices.load(self._db, device_id)
         device = Device(
             device_id=device_id,

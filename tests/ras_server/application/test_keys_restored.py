@@ -6,6 +6,7 @@ from ras_server.application.keyjournal import Entry
 from ras_server.application.ownership import Phase, State
 from ras_server.application.recovery import followed
 from ras_server.store.devices import Device, Record, StoredKey
+from tests.ras_server.application.parts import Gateway
 from tests.ras_server.application.safe import Home
 from tests.ras_server.application.test_shut_out import half_done
 
@@ -118,3 +119,24 @@ async def test_shut_out_since(living: Home) -> None:
         await living.deliver(8)
         assert living.door.lock.show()["generation"] == 3
         assert await living.opens()
+
+
+async def test_registered_since_by_somebody_unknown(living: Home) -> None:
+    """A lock of somebody whom the backup does not know is nobody's: no owner before wipes it."""
+    await living.save()
+    wipe = {"mode": "wipe"}
+    assert (await living.owner.post(f"/v1/devices/{living.door.device_id}/remove", wipe)).code == 0
+    living.door.deaf = True
+    await living.deliver(1)
+    living.door.deaf = False
+    carla = await living.owner.another().enter("carla@example.org")
+    living.door.lock.press_button(1)
+    answer = await Gateway(await carla.gateway()).register(living.door)
+    assert answer.data["result"]["code"] == 0, answer
+
+    async with living.again():
+        await living.deliver()
+        shown = await living.owner.get("/v1/devices")
+
+    assert shown.data["items"] == []
+    assert living.door.lock.show()["generation"] == 1
