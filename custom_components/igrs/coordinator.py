@@ -66,6 +66,7 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
         entry: IgrsConfigEntry,
         subentry: ConfigSubentry,
         *,
+        gateway: Gateway,
         ras: GatewayClient,
         memory: Memory,
         hub_device_id: str,
@@ -80,6 +81,7 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
         self.data = LockData()
         self.timeline: Timeline | None = None  # of the newest operation from here
         self.last_update_success = False
+        self._gateway = gateway
         self._file = memory
         self.history = History(ras, memory, self.device_id)
         self._tracker = Tracker(device_id_from_text(self.device_id), self.memory.k_adv)
@@ -142,10 +144,6 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
             Want.STATE: self.learner.async_soon,
         }
         self._awaited: list[tuple[Capability, CALLBACK_TYPE]] = []  # for the lock to be able
-
-    @property
-    def _gateway(self) -> Gateway:
-        return self.config_entry.runtime_data
 
     @property
     def online(self) -> bool:

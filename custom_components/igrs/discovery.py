@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING, Self
 
 from homeassistant.components import bluetooth
+from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant, callback
 
 from .answers import Sighting
@@ -18,7 +19,7 @@ from .igrs_codec.bsld.keys import device_id_from_text, device_id_to_text
 from .igrs_codec.bsld.label import parse_qr, parse_setup_code, setup_code
 from .igrs_codec.errors import FormatError, SetupCodeError
 from .ras import GatewayClient
-from .ras_errors import Code, RasRefusedError
+from .ras_errors import Code, RasRefusedError, RasUnreachableError
 from .registration import async_register
 
 if TYPE_CHECKING:
@@ -137,10 +138,14 @@ async def async_take(
 ) -> NewLock:
     """Register the lock, or adopt it if it is already ours.
 
-    typed is what was typed or scanned as its setup code, if anything. Raises SetupCodeError,
-    LockError or RasError.
+    typed is what was typed or scanned as its setup code, if anything. A home that is unloaded
+    meanwhile has the lock all the same: its tickets are fetched with the next start. Raises
+    SetupCodeError, LockError or RasError.
     """
-    ras = entry.runtime_data.ras
+    if entry.state is not ConfigEntryState.LOADED:  # a form may stay open for long
+        raise RasUnreachableError
+    gateway = entry.runtime_data
+    ras = gateway.ras
     lock = _latest(hass, found)
     code = _canonical_setup_code(lock, typed)
     if lock.owned:
@@ -156,10 +161,10 @@ async def async_take(
         lock.address,
         device_id=lock.device_id,
         name=lock.name,
-        make_room=entry.runtime_data.async_make_room,
+        make_room=gateway.async_make_room,
         setup_code=code,
     )
-    await entry.runtime_data.async_keep(lock.device_id, registration.tickets, registration.k_adv)
+    await gateway.async_keep(lock.device_id, registration.tickets, registration.k_adv)
     return NewLock(device_id=lock.device_id, title=registration.device.name)
 
 

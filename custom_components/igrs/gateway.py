@@ -142,6 +142,7 @@ class Gateway:
             self._hass,
             self._entry,
             subentry,
+            gateway=self,
             ras=self.ras,
             memory=self.memory,
             hub_device_id=self._hub_device_id,

@@ -1,6 +1,7 @@
 """Adding locks: reference locks on the air, and a real server."""
 
 import logging
+from typing import Any
 
 from homeassistant.components import bluetooth
 from homeassistant.config_entries import SOURCE_BLUETOOTH, SOURCE_USER, SubentryFlowResult
@@ -9,6 +10,8 @@ from homeassistant.data_entry_flow import FlowResultType
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
+from custom_components.igrs import discovery
+from custom_components.igrs.answers import Registration
 from custom_components.igrs.const import CONF_DEVICE_ID, DOMAIN, SUBENTRY_LOCK
 from custom_components.igrs.flow_errors import CONF_SETUP_CODE
 from igrs_codec.bsld.label import qr_text, setup_code
@@ -19,7 +22,7 @@ from ras_server.store import devices as store
 from ras_server.store.devices import Device
 from reference_devices.lock import ReferenceLock
 from tests.integration.flow import suggested
-from tests.integration.home import ADDRESS, DEVICE, DEVICE_ID, K_F, RasSwitch
+from tests.integration.home import ADDRESS, DEVICE, DEVICE_ID, K_F, RasSwitch, until
 from tests.integration.lock_flow import (
     CODE,
     NAME,
@@ -45,6 +48,32 @@ async def test_discovered(hass: HomeAssistant, entry: MockConfigEntry, lock: Ref
 
     assert_added(hass, entry, result, "lock_added")
     assert lock.show()["generation"] == 1
+
+
+async def test_home_unloaded_meanwhile(
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    lock: ReferenceLock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A lock that is registered while its home is unloaded is there when the home is back."""
+    register = discovery.async_register
+
+    async def slowly(*args: Any, **kwargs: Any) -> Registration:
+        registration = await register(*args, **kwargs)
+        await hass.config_entries.async_unload(entry.entry_id)
+        return registration
+
+    monkeypatch.setattr(discovery, "async_register", slowly)
+    result = await offered(hass)
+    await press_button(hass, lock)
+    result = await submit(hass, result, setup_code=CODE)
+    assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "lock_added")
+
+    assert await hass.config_entries.async_setup(entry.entry_id)
+
+    assert_added(hass, entry, result, "lock_added")
+    await until(lambda: bool(entry.runtime_data.memory.lock(DEVICE_ID).tickets))
 
 
 @pytest.mark.usefixtures("entry")

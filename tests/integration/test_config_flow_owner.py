@@ -78,6 +78,21 @@ async def test_adopted(hass: HomeAssistant, owned: Client, switch: RasSwitch) ->
         assert_added(hass, entry, await submit(hass, result), "adopted")
 
 
+async def test_home_unloaded_while_the_form_is_open(
+    hass: HomeAssistant, owned: Client, switch: RasSwitch
+) -> None:
+    """A home that is unloaded takes no lock; once it is back the same form will do."""
+    async with set_up(hass, switch.ras), set_up(hass, switch.ras, owned) as entry:
+        result = await offered(hass)
+        await hass.config_entries.async_unload(entry.entry_id)
+
+        result = await submit(hass, result)
+
+        assert result["errors"] == {"base": "cannot_connect"}
+        assert await hass.config_entries.async_setup(entry.entry_id)
+        assert_added(hass, entry, await submit(hass, result), "adopted")
+
+
 async def test_owner_is_not_known_while_the_server_is_down(
     hass: HomeAssistant, owned: Client, switch: RasSwitch
 ) -> None:

@@ -45,6 +45,26 @@ async def test_by_the_server(home: Home, monkeypatch: pytest.MonkeyPatch, *, slo
     assert home.state().attributes["changed_by"] == "Bea"
 
 
+async def test_home_unloaded_meanwhile(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the server did for somebody whose home is unloaded meanwhile is done all the same."""
+    operate = home.gateway.ras.operate
+
+    async def answered(*args: Any) -> Any:
+        outcome = await operate(*args)
+        await home.hass.config_entries.async_unload(home.entry.entry_id)
+        return outcome
+
+    monkeypatch.setattr(home.gateway.ras, "operate", answered)
+    person = await bea(home, rights=["lock", "unlock"], uses={"max": 1})
+    user = await connected(home, person.user_id)
+
+    await home.hass.services.async_call(
+        "lock", "unlock", {ATTR_ENTITY_ID: LOCK}, blocking=True, context=Context(user_id=user.id)
+    )
+
+    assert home.lock.state.bolt is Bolt.UNLOCKED
+
+
 @pytest.mark.parametrize("lock_options", [{"motor_seconds": 1.0}], ids=["slow"])
 async def test_still_under_way(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the server still does after a lost connection was not refused: nobody knows yet."""
