@@ -11,7 +11,6 @@ also what was left by going back, and each restore in its place.
 
 from collections.abc import Iterator
 from itertools import islice
-import os
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
 
@@ -19,6 +18,7 @@ import orjson
 
 from ..store import audit as store
 from ..store.db import Database
+from .journal import append
 
 FILE: Final = "changes.journal"
 RESTORE: Final = "server.restore"
@@ -102,12 +102,7 @@ class ChangeJournal:
         row = store.get(self._db, entry["n"])
         if row is None or orjson.loads(row.entry) != entry:
             return  # it was rolled back
-        descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        try:
-            os.write(descriptor, f"{row.entry}\n".encode())
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        append(self._path, f"{row.entry}\n".encode())
 
     @staticmethod
     def since(path: Path, db: Database) -> Iterator[Change]:

@@ -5,7 +5,6 @@ after the last backup, or whose removal was never confirmed, can still be reache
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 import os
 from pathlib import Path
@@ -17,9 +16,10 @@ from igrs_codec.bsld.keys import device_id_from_text
 
 from ..vault import VaultError
 from .custody import Custody
+from .journal import append, opened, write
 
 FILE: Final = "keys.journal"
-_WRITE: Final = os.O_WRONLY | os.O_CREAT
+_WRITE: Final = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,8 +53,7 @@ class KeyJournal:
 
     def append(self, entry: Entry) -> None:
         """Write a sealed key, and return when it is on the disk."""
-        with _opened(self._path, _WRITE | os.O_APPEND) as descriptor:
-            os.write(descriptor, entry.to_line())
+        append(self._path, entry.to_line())
 
     def entries(self) -> Iterator[Entry]:
         """Yield what was written, the oldest first; a line that broke off is passed over."""
@@ -74,10 +73,10 @@ class KeyJournal:
         if not lines:
             return
         new = self._path.with_suffix(".new")
-        with _opened(new, _WRITE | os.O_TRUNC) as descriptor:
-            os.write(descriptor, lines)
+        with opened(new, _WRITE) as descriptor:
+            write(descriptor, lines)
         new.replace(self._path)
-        with _opened(self._path.parent, os.O_RDONLY):
+        with opened(self._path.parent, os.O_RDONLY):
             pass
 
 
@@ -88,14 +87,3 @@ def _resealed(entry: Entry, custody: Custody) -> Entry:
     except VaultError:  # of a master key that is gone
         return entry
     return replace(entry, k_d=custody.seal_key(key, entry.key_id))
-
-
-@contextmanager
-def _opened(path: Path, flags: int) -> Iterator[int]:
-    """Open a file or folder (0600) inside the context; it is on the disk afterwards."""
-    descriptor = os.open(path, flags, 0o600)
-    try:
-        yield descriptor
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

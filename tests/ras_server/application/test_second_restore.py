@@ -2,12 +2,14 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+import os
 from pathlib import Path
 
 import pytest
 
 from ras_server.application.audit import AUDIT, AuditLog
 from ras_server.application.changejournal import FILE, ChangeJournal
+from ras_server.application.keyjournal import FILE as KEYS, Entry, KeyJournal
 from ras_server.store.db import Database
 from tests.ras_server.application.parts import Door, Gateway
 from tests.ras_server.application.safe import ANNA, Home, Safe
@@ -162,11 +164,10 @@ async def test_rekeyed_in_both_pasts(living: Home, which: int) -> None:
         assert await living.opens()
 
 
-def changed(folder: Path, db: Database, *, journal: bool = True) -> None:
+def changed(folder: Path, db: Database) -> None:
     """Have a lock lost, in the audit and in the journal."""
     audit = AuditLog(db, lambda: 1795000000, "n1")
-    if journal:
-        audit.listeners.append(ChangeJournal(folder / FILE, db).listen)
+    audit.listeners.append(ChangeJournal(folder / FILE, db).listen)
     audit.append("device.lost", "user:u-anna", "bsld:A1B2C3D4E5F6")
 
 
@@ -179,3 +180,26 @@ def test_change_that_never_came_about(tmp_path: Path) -> None:
         assert list(ChangeJournal.since(tmp_path / FILE, after)) == []
     with Database() as empty:
         assert [each.n for each in ChangeJournal.since(tmp_path / FILE, empty)] == [1]
+
+
+def test_line_that_broke_off(tmp_path: Path) -> None:
+    """What is journaled after a line that broke off is not lost with it."""
+    (tmp_path / FILE).write_bytes(b'{"action":"device.lo')
+    (tmp_path / KEYS).write_bytes(b'{"device_id":"A1B2')
+    key = Entry(device_id="A1B2C3D4E5F6", gen=1, key_id="k1", k_d=b"sealed", ts=1)
+    with Database() as db, Database() as empty:
+        changed(tmp_path, db)
+        KeyJournal(tmp_path / KEYS).append(key)
+
+        assert [each.n for each in ChangeJournal.since(tmp_path / FILE, empty)] == [1]
+        assert list(KeyJournal(tmp_path / KEYS).entries()) == [key]
+
+
+def test_disk_that_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key of which only a part is on the disk is not taken for written: no frame is made."""
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda descriptor, data: write(descriptor, data[:9]))
+    key = Entry(device_id="A1B2C3D4E5F6", gen=1, key_id="k1", k_d=b"sealed", ts=1)
+
+    with pytest.raises(OSError, match="No space left"):
+        KeyJournal(tmp_path / KEYS).append(key)
