@@ -44,7 +44,7 @@ _ENDS: Final[dict[str, _End]] = {
         ("grant.change", "grant.revoke"),
         lambda db, change: store.end_grant(db, change.detail["grant"], change.ts),
     ),
-    "grant.renew": lambda db, change: None,
+    "grant.renew": lambda db, change: store.write_row(db, change.detail["grant"]),
     "gateway.manage_no_more": lambda db, change: managers.withdraw(db, change.subject),
     "gateway.remove": lambda db, change: gateways.remove(db, change.subject),
     "gateway.rotate": lambda db, change: store.end_secret(db, change.subject),
