@@ -74,6 +74,25 @@ def change(app: web.Application, lock: Lock, before: Grant, after: Grant, actor:
     return replace(after, rev=after.rev + 1)
 
 
+def renew(app: web.Application, lock: Lock, grant: Grant, actor: str) -> None:
+    """Give a grant a new user account ID: the tickets that were taken under it end.
+
+    Its row is written over, so a lock whose rows are all taken can do it, too.
+    """
+    after = replace(grant, uid=app[LOCKS].new_uid(lock))
+    users = (
+        replace(user, uid=after.uid, synced=0) if user.uid == grant.uid else user
+        for user in lock.record.users
+    )
+    with app[DATABASE].write():
+        store.save(app[DATABASE], after)
+        store.name_uid(app[DATABASE], after)
+        app[AUDIT].append("grant.renew", actor, lock.address, detail={"grant": grant.grant_id})
+        app[LOCKS].save(lock, replace(lock.record, users=tuple(users)))
+    _tell_gateways(app, lock, grant)
+    ask_delivery(app, lock)
+
+
 def end(app: web.Application, lock: Lock, grant: Grant, actor: str) -> None:
     """End a grant here and now, and have its row deleted at the lock."""
     with app[DATABASE].write():
