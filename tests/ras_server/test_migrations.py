@@ -71,3 +71,19 @@ def test_newer(old: Path) -> None:
 
     with pytest.raises(DatabaseError, match="newer than this program"):
         Database(old)
+
+
+def test_claims_without_proof(old: Path) -> None:
+    """A claim that an earlier release was in the middle of is gone; an imported label stays."""
+    rows = [("020000000001", bytes(40), "preparing"), ("020000000002", None, "claimed")]
+    with sqlite3.connect(old) as connection:
+        connection.executemany(
+            "INSERT INTO device (device_id, k_f, state, created) VALUES (?, ?, ?, 0)", rows
+        )
+    connection.close()
+
+    database = Database(old)
+
+    found = database.all("SELECT device_id, state FROM device WHERE owner IS NULL")
+    database.close()
+    assert [tuple(row) for row in found] == [("020000000001", "known")]
