@@ -7,6 +7,7 @@ from yarl import URL
 
 from ..errors import Code, RasError
 from ..keys import now
+from ..paging import MAXIMUM_LIMIT
 from .action import Action, form, refused
 from .page import HOME, Visitor, page
 
@@ -37,7 +38,7 @@ async def show(visitor: Visitor) -> web.Response:
     lock = await visitor.ask("GET", path)
     owner = lock["owner"] == visitor.user_id
     nothing: dict[str, Any] = {"items": []}
-    grants = await visitor.ask("GET", f"{path}/grants?limit=200") if owner else nothing
+    grants = await _all(visitor, f"{path}/grants") if owner else []
     codes = await visitor.ask("GET", f"{path}/codes") if owner else nothing
     config = await visitor.ask("GET", f"{path}/config") if owner else {}
     asks = await visitor.ask("GET", "/v1/confirmations")
@@ -51,12 +52,24 @@ async def show(visitor: Visitor) -> web.Response:
         "lock.html",
         lock=lock,
         owner=owner,
-        grants=[grant for grant in grants["items"] if grant["revoked"] is None],
+        grants=[grant for grant in grants if grant["revoked"] is None],
         codes=[code for code in codes["items"] if code["state"] == "live"],
         config=config,
         asks=[ask for ask in asks["items"] if ask["device_id"] == lock["device_id"]],
         log=log[: -_LOG - 1 : -1],
     )
+
+
+async def _all(visitor: Visitor, path: str) -> list[dict[str, Any]]:
+    """Return a whole list: its pages begin with what is oldest, and the newest counts most."""
+    items: list[dict[str, Any]] = []
+    query: dict[str, str | int] = {"limit": MAXIMUM_LIMIT}
+    while True:
+        data = await visitor.ask("GET", URL(path).with_query(query))
+        items += data["items"]
+        if data["next"] is None:
+            return items
+        query["cursor"] = data["next"]
 
 
 async def operate(visitor: Visitor) -> web.Response:

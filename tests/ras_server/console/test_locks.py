@@ -1,9 +1,14 @@
 """The pages about locks do what the API does, and nothing beside it."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
+from aiohttp import web
 import pytest
 
+from ras_server.keys import DATABASE
+from ras_server.paging import MAXIMUM_LIMIT
+from ras_server.store import grants
 from tests.ras_server.application.parts import Door, Gateway
 from tests.ras_server.application.test_operations import online
 from tests.ras_server.client import PASSWORD, Client
@@ -122,6 +127,21 @@ async def test_grant_and_revoke(anna: Reader, owner: Client, door: Door, path: s
     assert "Access has ended." in shown.text
     assert BORIS not in shown.text
     assert (await owner.get(f"/v1/grants/{grant['grant_id']}")).data["revoked"] is not None
+
+
+async def test_long_past(anna: Reader, app: web.Application, door: Door, path: str) -> None:
+    """However many grants there were, the owner sees the newest and can end it."""
+    await anna.get(path)
+    await anna.send("/grants", account=BORIS, right=["unlock"])
+    (model,) = grants.live_of_device(app[DATABASE], door.device_id, 0)
+    with app[DATABASE].write():
+        for number in range(MAXIMUM_LIMIT):
+            ended = replace(model, grant_id=f"gr-{number}", created=1, revoked=model.created + 9)
+            grants.add(app[DATABASE], ended)
+
+    shown = await anna.get(path)
+
+    assert BORIS in shown.text
 
 
 @pytest.mark.parametrize(
