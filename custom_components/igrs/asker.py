@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from homeassistant.core import Context, HomeAssistant
+from homeassistant.core import Context, Event, HomeAssistant, callback
 from homeassistant.helpers.chat_session import current_session
 from homeassistant.util import dt as dt_util
 
@@ -19,6 +19,11 @@ _AUTOMATED: Final = frozenset({"automation_triggered", "script_started"})
 
 # Home Assistant remembers the first event of a context only where somebody listens to it.
 CAUSES: Final = _SPOKEN | _AUTOMATED
+
+
+@callback
+def remember(_: Event) -> None:
+    """Have the context remember the event that it came with."""
 
 
 # Tasks and timers take over where they were begun, and so do theirs, for ever. A conversation

@@ -20,7 +20,7 @@ from homeassistant.helpers.event import async_track_time_interval
 from .access import Access, asked_at_ras, denied_at_ras
 from .access_ras import async_check_audit
 from .answers import Json, PushReady
-from .asker import CAUSES
+from .asker import CAUSES, remember
 from .const import (
     CONF_PERSON,
     CONF_SERVER_ID,
@@ -32,7 +32,7 @@ from .const import (
 from .control import async_carry_out
 from .coordinator import IgrsCoordinator
 from .igrs_codec.bsld.tracker import clock_agrees
-from .issues import Issues, Trouble
+from .issues import CONNECTING, Issues, Trouble
 from .push import Push
 from .ras import GatewayClient
 from .ras_errors import Code, RasAuthError, RasError, RasRefusedError, RasSchemaError
@@ -43,7 +43,6 @@ from .work import Work
 type IgrsConfigEntry = ConfigEntry[Gateway]
 
 TICK: Final = timedelta(seconds=30)  # sightings are good for routing for 60 s
-
 UPDATE_PAUSE: Final = 300  # seconds until a RAS of another version is tried again
 MOST_MISSED: Final = 2  # re-keys that a lock may miss before somebody has to look
 
@@ -82,6 +81,7 @@ class Gateway:
             message=self._message,
             ready=self._ready,
             lost=self._lost,
+            mistrusted=self._mistrusted,
             after=memory.push_after,
         )
         self._missed_news = False  # the RAS could not tell all that happened meanwhile
@@ -98,7 +98,7 @@ class Gateway:
         unload(async_track_time_interval(self._hass, self._tick, TICK))
         unload(bus.async_listen(EVENT_HOMEASSISTANT_STOP, self._async_leave))
         for cause in CAUSES:
-            unload(bus.async_listen(cause, _remember))
+            unload(bus.async_listen(cause, remember))
         self.voice_pin.async_tell()
         self._work.begin(self._async_push(), "push")
         self._work.begin(self._async_tell(), "sightings")
@@ -192,7 +192,7 @@ class Gateway:
     def _ready(self, ready: PushReady) -> None:
         LOGGER.info("Connected to the RAS")
         self._set_online(online=True)
-        for trouble in (Trouble.SERVER_TOO_OLD, Trouble.SERVER_TOO_NEW):
+        for trouble in CONNECTING:
             self.issues.async_set(trouble, so=False)
         self._work.begin(self._async_witness(ready.audit_head), "audit")
         if clock_agrees(ready.time, time.time()):
@@ -215,6 +215,11 @@ class Gateway:
             self.clock_confirmed = True
             for coordinator in self.coordinators.values():
                 coordinator.adverts.async_hear_again()
+
+    @callback
+    def _mistrusted(self) -> None:
+        url = str(self.ras.base_url)
+        self.issues.async_set(Trouble.CERTIFICATE_CHANGED, so=True, url=url)
 
     @callback
     def _lost(self) -> None:
@@ -392,8 +397,3 @@ class Gateway:
         """Keep what a registration brought, before its lock is added."""
         self.memory.keep(device_id, tickets, k_adv)
         await self.memory.async_save()
-
-
-@callback
-def _remember(_: Event) -> None:
-    """Have the context remember the event that it came with."""

@@ -14,6 +14,7 @@ class Trouble(StrEnum):
 
     SERVER_TOO_OLD = "server_too_old"
     SERVER_TOO_NEW = "server_too_new"
+    CERTIFICATE_CHANGED = "certificate_changed"
     CLOCK_DRIFT = "clock_drift"
     AUDIT_GAP = "audit_gap"
     LOG_GAP = "log_gap"
@@ -22,12 +23,17 @@ class Trouble(StrEnum):
     VOICE_PIN_GUESSED = "voice_pin_guessed"
 
 
+# What keeps from connecting: over with the next connection.
+CONNECTING: Final = (
+    Trouble.SERVER_TOO_OLD,
+    Trouble.SERVER_TOO_NEW,
+    Trouble.CERTIFICATE_CHANGED,
+)
 # What cannot be repaired but has been looked at: the person says so.
 CONFIRMED: Final = frozenset({Trouble.AUDIT_GAP, Trouble.LOG_GAP, Trouble.IMPERSONATED})
 _ERRORS: Final = frozenset(
     {
-        Trouble.SERVER_TOO_OLD,
-        Trouble.SERVER_TOO_NEW,
+        *CONNECTING,
         Trouble.AUDIT_GAP,
         Trouble.IMPERSONATED,
     }

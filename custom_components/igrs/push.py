@@ -20,7 +20,7 @@ from homeassistant.util.ulid import ulid_now
 
 from .answers import Json, PushReady, read
 from .ras import SCHEMA, GatewayClient, check_schema, translate
-from .ras_errors import RasRefusedError, RasUnreachableError
+from .ras_errors import RasCertificateError, RasRefusedError, RasUnreachableError
 
 SUBPROTOCOL: Final = "rump.v1"
 HANDSHAKE_TIMEOUT: Final = 10  # seconds for each of its messages, and for closing
@@ -38,7 +38,8 @@ class Push:
     """The messages between the RAS and this gateway.
 
     `ready` is called after each handshake, `message` for each new envelope, `lost` when a
-    connection that was ready ends. All three run in the event loop and must not block.
+    connection that was ready ends, `mistrusted` when the RAS shows another certificate than the
+    expected one. All run in the event loop and must not block.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class Push:
         message: Callable[[Json], None],
         ready: Callable[[PushReady], None],
         lost: Callable[[], None],
+        mistrusted: Callable[[], None],
         after: int | None = None,
     ) -> None:
         """Prepare; `run` connects. after is the number of the last message of before."""
@@ -55,6 +57,7 @@ class Push:
         self._message = message
         self._ready = ready
         self._lost = lost
+        self._mistrusted = mistrusted
         self._after = after
         self._seen: deque[str] = deque(maxlen=REMEMBERED)
         self._socket: WebSocket | None = None
@@ -69,6 +72,8 @@ class Push:
                 async with self._connected() as (socket, ready):
                     await self._serve(socket, ready)
             except (RasUnreachableError, RasRefusedError) as err:
+                if isinstance(err, RasCertificateError):
+                    self._mistrusted()
                 if time.monotonic() - began > LONGEST_DELAY:
                     delay = FIRST_DELAY
                 pause = random.uniform(0.5, 1) * delay  # noqa: S311 - no secret

@@ -36,6 +36,7 @@ class Listener:
             message=lambda envelope: self._keep("message", envelope),
             ready=lambda ready: self._keep("ready", ready),
             lost=lambda: self._keep("lost", None),
+            mistrusted=lambda: self._keep("mistrusted", None),
         )
 
     def _keep(self, what: str, value: Json | PushReady | None) -> None:

@@ -8,10 +8,13 @@ from homeassistant.config_entries import SOURCE_REAUTH, SOURCE_RECONFIGURE, Conf
 from homeassistant.const import CONF_URL
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.helpers import issue_registry as ir
 import pytest
 
 from custom_components.igrs.const import CONF_FINGERPRINT
+from custom_components.igrs.issues import Trouble
 from tests.integration.flow import begin, log_in, revisit, submit
+from tests.integration.home import until
 from tests.integration.server import Certificate, Ras, running_ras
 
 pytestmark = pytest.mark.usefixtures("socket_enabled", "radio")
@@ -83,6 +86,35 @@ async def test_reauth_keeps_the_pin(hass: HomeAssistant, tls_ras: tuple[Ras, Cer
 
     assert result["reason"] == "reauth_successful"
     assert entry.data[CONF_FINGERPRINT] == certificate.fingerprint.hex()
+
+
+def _troubles(hass: HomeAssistant) -> set[str | None]:
+    return {issue.translation_key for issue in ir.async_get(hass).issues.values()}
+
+
+async def test_new_certificate_while_there_are_tickets(
+    hass: HomeAssistant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another certificate is told at once, not when the last ticket has ended; until it is right.
+
+    The home goes on with its tickets meanwhile.
+    """
+    monkeypatch.setattr("custom_components.igrs.push.FIRST_DELAY", 0.1)
+    port, old, new = unused_port(), Certificate(tmp_path), Certificate(tmp_path)
+    async with running_ras(tmp_path, port=port, tls=old.context) as ras:
+        result = await log_in(hass, await submit(hass, await begin(hass, ras.url)), ras)
+        entry = result["result"]
+        await until(lambda: entry.runtime_data.online)
+
+    async with running_ras(tmp_path, port=port, tls=new.context) as ras:
+        await until(lambda: _troubles(hass) == {Trouble.CERTIFICATE_CHANGED})
+
+    async with running_ras(tmp_path, port=port, tls=old.context):
+        await until(lambda: entry.runtime_data.online)
+
+        assert not _troubles(hass)
+        assert entry.state is ConfigEntryState.LOADED
+        await hass.config_entries.async_unload(entry.entry_id)
 
 
 async def test_new_certificate(hass: HomeAssistant, tmp_path: Path) -> None:
