@@ -36,7 +36,6 @@ MANIFEST: Final = "manifest.json"
 _FORMAT: Final = 1
 _JOURNALS: Final = (keyjournal.FILE, changejournal.FILE)
 _BESIDE: Final = (*_JOURNALS, checkpoints.FILE, SETTINGS_FILE)
-_WRITTEN: Final = frozenset({DATABASE_FILE, changejournal.FILE})
 _NAMES: Final = frozenset({MANIFEST, DATABASE_FILE, *_BESIDE})
 _OLD: Final = (DATABASE_FILE, f"{DATABASE_FILE}-wal", f"{DATABASE_FILE}-shm", checkpoints.FILE)
 
@@ -92,8 +91,8 @@ async def restore(
 ) -> Restored:
     """Put the database of an archive in the place of the present one, which is kept beside it.
 
-    The journals of the folder count, if they are there: they know more than those of the archive.
-    No server may run meanwhile.
+    What the journals of the folder know counts, and what only those of the archive know: these
+    are older, or of another machine. No server may run meanwhile.
     """
     async with owned(settings):
         with workplace(settings) as place:
@@ -105,9 +104,9 @@ async def restore(
             if not {MANIFEST, DATABASE_FILE} <= found:
                 raise ArchiveError("The archive holds no database")
             vault = _vault(settings, orjson.loads((place / MANIFEST).read_bytes()))
-            for name in _JOURNALS:
-                if (settings.folder / name).exists():
-                    shutil.copyfile(settings.folder / name, place / name)
+            changes, keys = place / changejournal.FILE, KeyJournal(place / keyjournal.FILE)
+            ChangeJournal.merge(changes, settings.folder / changejournal.FILE)
+            keys.merge(KeyJournal(settings.folder / keyjournal.FILE))
             now = int(clock())
             async with _opened(place) as database:
                 entries = await _whole(database, settings, place)
@@ -119,14 +118,11 @@ async def restore(
                         vault, user_id
                     ),
                 )
-                recovery.run(
-                    ChangeJournal.since(place / changejournal.FILE, database),
-                    list(KeyJournal(place / keyjournal.FILE).entries()),
-                )
+                recovery.run(ChangeJournal.since(changes, database), list(keys.entries()))
                 done = Restored(entries=entries, changes=recovery.changes, keys=recovery.keys)
                 detail = {"changes": done.changes, "keys": done.keys}
                 audit = AuditLog(database, clock, settings.node)
-                audit.listeners.append(ChangeJournal(place / changejournal.FILE, database).listen)
+                audit.listeners.append(ChangeJournal(changes, database).listen)
                 audit.append(changejournal.RESTORE, "ras:admin", "ras:db", detail=detail)
             _put(place, settings.folder, now)
     return done
@@ -177,8 +173,8 @@ def _put(place: Path, folder: Path, now: int) -> None:
         with suppress(FileNotFoundError):
             (folder / name).rename(folder / f"{name}.before-{now}")
     for name in (*_JOURNALS, checkpoints.FILE, SETTINGS_FILE, DATABASE_FILE):
-        found = (folder / name).exists() and name not in _WRITTEN
-        if (place / name).exists() and not found:
+        replaces = name in {*_JOURNALS, DATABASE_FILE} or not (folder / name).exists()
+        if (place / name).exists() and replaces:
             (place / name).rename(folder / name)
     descriptor = os.open(folder, os.O_RDONLY)
     try:

@@ -18,7 +18,7 @@ import orjson
 
 from ..store import audit as store
 from ..store.db import Database
-from .journal import append
+from .journal import append, rewrite
 
 FILE: Final = "changes.journal"
 RESTORE: Final = "server.restore"
@@ -122,6 +122,16 @@ class ChangeJournal:
                 left = True
             elif left or change.n > head:
                 yield change
+
+    @staticmethod
+    def merge(path: Path, other: Path) -> None:
+        """Add the lines that another journal of this server has; usually one continues the other.
+
+        Lines of neither are lost, if the server went on in two places: those of `other` come last.
+        """
+        files = [each for each in (path, other) if each.exists()]
+        lines = dict.fromkeys(line for each in files for line in each.read_bytes().splitlines())
+        rewrite(path, [line + b"\n" for line in lines])
 
 
 def _read(path: Path) -> Iterator[tuple[str, Change]]:

@@ -6,7 +6,6 @@ after the last backup, or whose removal was never confirmed, can still be reache
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
-import os
 from pathlib import Path
 from typing import Final, Self
 
@@ -16,10 +15,9 @@ from igrs_codec.bsld.keys import device_id_from_text
 
 from ..vault import VaultError
 from .custody import Custody
-from .journal import append, opened, write
+from .journal import append, rewrite
 
 FILE: Final = "keys.journal"
-_WRITE: Final = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,15 +67,15 @@ class KeyJournal:
 
     def reseal(self, custody: Custody) -> None:
         """Seal every key anew: the master key was rotated."""
-        lines = b"".join(_resealed(entry, custody).to_line() for entry in self.entries())
-        if not lines:
-            return
-        new = self._path.with_suffix(".new")
-        with opened(new, _WRITE) as descriptor:
-            write(descriptor, lines)
-        new.replace(self._path)
-        with opened(self._path.parent, os.O_RDONLY):
-            pass
+        if self._path.exists():
+            rewrite(self._path, [_resealed(each, custody).to_line() for each in self.entries()])
+
+    def merge(self, other: KeyJournal) -> None:
+        """Add the keys that another journal of this server has; usually one continues the other."""
+        keys: dict[str, Entry] = {}
+        for each in (*self.entries(), *other.entries()):
+            keys.setdefault(each.key_id, each)
+        rewrite(self._path, [each.to_line() for each in keys.values()])
 
 
 def _resealed(entry: Entry, custody: Custody) -> Entry:

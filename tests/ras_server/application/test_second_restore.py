@@ -164,6 +164,35 @@ async def test_rekeyed_in_both_pasts(living: Home, which: int) -> None:
         assert await living.opens()
 
 
+async def test_journals_of_another_machine(living: Home) -> None:
+    """Where journals were left that know less than the archive, nothing of either is lost."""
+    safe, door = living.safe, living.door
+    ben = await living.owner.another().enter(BEN)
+    await living.owner.another().enter(CARLA)
+    first = await living.save()
+    go_on(safe)
+    await hand_over(door, living.owner, ben, BEN)
+    left = {name: (safe.settings.folder / name).read_bytes() for name in (FILE, KEYS)}
+
+    async with back(safe, first, BEN, CARLA) as (ben, carla):
+        await hand_over(door, ben, carla, CARLA)
+        gateway = Gateway(await carla.gateway())
+        await gateway.see(door)
+        for _ in range(4):
+            await gateway.open(door, "deliver")
+            safe.clock.move(61)
+        second = await safe.save()
+    assert door.lock.show()["generation"] != 1
+    for name, lines in left.items():
+        (safe.settings.folder / name).write_bytes(lines)
+    async with back(safe, second, BEN, CARLA) as (ben, carla):
+        assert (await sees(ben, door), await sees(carla, door)) == (2001, 0)
+    async with back(safe, first, CARLA) as (carla,):
+        living.owner, living.gateway = carla, Gateway(await carla.gateway())
+        await living.gateway.see(door)
+        assert await living.opens()
+
+
 def changed(folder: Path, db: Database) -> None:
     """Have a lock lost, in the audit and in the journal."""
     audit = AuditLog(db, lambda: 1795000000, "n1")
