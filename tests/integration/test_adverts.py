@@ -13,6 +13,8 @@ from custom_components.igrs.answers import PushReady
 from custom_components.igrs.igrs_codec.bsld.tracker import Want
 from igrs_codec.bsld.advert import encode
 from igrs_codec.bsld.frame import Bolt, Door, LockState, Operation
+from ras_server.application.locks import Locks
+from ras_server.errors import Code, RasError
 from tests.integration.crowd import Kind, crowd
 from tests.integration.home import ADDRESS, DEVICE, Home, later, until
 
@@ -143,13 +145,19 @@ async def test_clock_unset_while_the_ras_is_away(home: Home) -> None:
 
 async def test_clock_that_is_not_set_at_once(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     """A RAS that refuses to set a clock is asked again soon."""
+
+    def refuse(*_: object) -> None:
+        raise RasError(Code.RATE_LIMITED, "Too many time frames", retry_after=60)
+
     monkeypatch.setattr("custom_components.igrs.supply.TIME_PAUSE", 0)
+    set_clock = Locks.take_time_frame
+    monkeypatch.setattr(Locks, "take_time_frame", refuse)
     home.coordinator._tracker._hello_clock_at = None
     home.peripheral.power_cycle()
     await until(lambda: home.radio.traffic.connections == 1)
     await until(lambda: not home.coordinator._work._tasks)
     assert home.lock.state.clock_unset
-    home.ras.clock.ahead = 61
+    monkeypatch.setattr(Locks, "take_time_frame", set_clock)
 
     later(home, 31)
 
