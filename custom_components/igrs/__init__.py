@@ -48,6 +48,8 @@ async def async_setup(hass: HomeAssistant, _: ConfigType) -> bool:
 async def async_setup_entry(hass: HomeAssistant, entry: IgrsConfigEntry) -> bool:
     """Run the gateway of one home; with tickets it also runs while the RAS is down."""
     fingerprint = entry.data[CONF_FINGERPRINT]
+    memory = Memory(hass, entry.entry_id)
+    await memory.async_load()
     ras = GatewayClient(
         async_get_clientsession(hass),
         entry.data[CONF_URL],
@@ -56,9 +58,8 @@ async def async_setup_entry(hass: HomeAssistant, entry: IgrsConfigEntry) -> bool
             gateway_secret=entry.data[CONF_GATEWAY_SECRET],
         ),
         fingerprint=None if fingerprint is None else bytes.fromhex(fingerprint),
+        managing=memory.manages,
     )
-    memory = Memory(hass, entry.entry_id)
-    await memory.async_load()
     await _async_check(entry, ras, memory)
     hub = dr.async_get(hass).async_get_or_create(
         config_entry_id=entry.entry_id,

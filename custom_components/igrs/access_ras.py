@@ -6,6 +6,8 @@ The owner allows it at the server; everything that is given ends, and ends with 
 from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
+from homeassistant.util.ulid import ulid_now
+
 from .answers import Json, read
 from .ras import GatewayClient
 
@@ -158,6 +160,13 @@ class AuditCheck:
         )
 
 
+async def _async_manage(ras: GatewayClient, method: str, path: str, body: Body) -> Json:
+    """Send what lets somebody in, or out: what is told of it later is known to be from here."""
+    mid = ulid_now()
+    ras.managing(mid)
+    return await ras.ask(method, path, body, mid=mid)
+
+
 async def async_grants(ras: GatewayClient, device_id: str) -> list[Grant]:
     """Return the grants of a lock, or raise RasError."""
     found: list[Grant] = []
@@ -177,18 +186,21 @@ async def async_grant(ras: GatewayClient, grant_id: str) -> Grant:
 
 async def async_give(ras: GatewayClient, device_id: str, body: Body) -> Grant:
     """Give a grant; the token of a guest's link is told once. Raise RasError."""
-    return read(Grant.from_json, await ras.ask("POST", f"devices/{device_id}/grants", body))
+    return read(
+        Grant.from_json, await _async_manage(ras, "POST", f"devices/{device_id}/grants", body)
+    )
 
 
 async def async_change(ras: GatewayClient, grant: Grant, body: Body) -> Grant:
     """Change the terms of a grant, or raise RasError."""
     changed = {"rev": grant.rev, **body}
-    return read(Grant.from_json, await ras.ask("PUT", f"grants/{grant.grant_id}", changed))
+    path = f"grants/{grant.grant_id}"
+    return read(Grant.from_json, await _async_manage(ras, "PUT", path, changed))
 
 
 async def async_revoke(ras: GatewayClient, grant_id: str, person: str) -> None:
     """End a grant for the owner, or raise RasError."""
-    await ras.ask("DELETE", f"grants/{grant_id}", {"person": person})
+    await _async_manage(ras, "DELETE", f"grants/{grant_id}", {"person": person})
 
 
 async def async_codes(ras: GatewayClient, device_id: str) -> list[KeypadCode]:
@@ -199,12 +211,13 @@ async def async_codes(ras: GatewayClient, device_id: str) -> list[KeypadCode]:
 
 async def async_issue_code(ras: GatewayClient, device_id: str, body: Body) -> IssuedCode:
     """Have a code given out, or raise RasError."""
-    return read(IssuedCode.from_json, await ras.ask("POST", f"devices/{device_id}/codes", body))
+    path = f"devices/{device_id}/codes"
+    return read(IssuedCode.from_json, await _async_manage(ras, "POST", path, body))
 
 
 async def async_cancel_code(ras: GatewayClient, device_id: str, code_id: str, body: Body) -> None:
     """Cancel a code; it is dead once a gateway has told the lock. Raise RasError."""
-    await ras.ask("DELETE", f"devices/{device_id}/codes/{code_id}", body)
+    await _async_manage(ras, "DELETE", f"devices/{device_id}/codes/{code_id}", body)
 
 
 async def async_audit(ras: GatewayClient, device_id: str, after: int, most: int) -> list[Json]:

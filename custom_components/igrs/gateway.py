@@ -339,7 +339,7 @@ class Gateway:
                     "gateway": str(gateway_id),
                     "mid": str(mid),
                 },
-            } if gateway_id == self.ras.gateway_id and mid not in self.ras.asked:
+            } if gateway_id == self.ras.gateway_id and mid not in self.memory.managed:
                 self._impersonated(device_id)
             case {"mi": 9, "body": {"uid": int(uid), "user": str(user)}}:
                 self.memory.name(uid, user)

@@ -6,8 +6,7 @@ integration is, and keeps its own access token fresh. Every POST carries a messa
 """
 
 import asyncio
-from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from ipaddress import ip_address
 import time
 from typing import Final, TypedDict
@@ -44,7 +43,6 @@ from .ras_errors import (
 SCHEMA: Final = 1  # version of the messages this client speaks
 REQUEST_TIMEOUT: Final = 25  # seconds; architecture, deadlines
 TOKEN_MARGIN: Final = 60  # seconds before its end at which a token is renewed
-ASKED: Final = 1000  # messages that are known to be from here
 OPERATE_TIME: Final = 20  # seconds in which the RAS has an operation carried
 STILL_RUNNING_PAUSE: Final = 1  # seconds before a running request is asked for again
 
@@ -217,12 +215,13 @@ class GatewayClient(RasClient):
         credentials: GatewayCredentials,
         *,
         fingerprint: bytes | None = None,
+        managing: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """Use the credentials as soon as a token is needed."""
+        """Use the credentials as soon as needed; managing gets the mid of what lets in or out."""
         super().__init__(session, base_url, fingerprint=fingerprint)
+        self.managing = managing
         self.gateway_id = credentials.gateway_id
         self._credentials = credentials
-        self.asked: deque[str] = deque(maxlen=ASKED)  # identifiers of the newest messages
         self._token: AccessToken | None = None
         self._token_until = 0.0
         self._renewal = asyncio.Lock()
@@ -251,10 +250,10 @@ class GatewayClient(RasClient):
         body: Json | None = None,
         *,
         query: Mapping[str, str] | None = None,
+        mid: str | None = None,
     ) -> Json:
         """Send a request as this gateway; a token that was revoked is renewed once."""
-        mid = ulid_now()
-        self.asked.append(mid)
+        mid = mid or ulid_now()
         token = await self.access_token()
         try:
             return await self.call(method, path, body, query=query, token=token, mid=mid)

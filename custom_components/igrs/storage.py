@@ -4,6 +4,7 @@ A lock's own key never comes here. With the tickets in this file the doors work 
 is down, until the tickets end (project profile, protocol 3).
 """
 
+from collections import deque
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final, NamedTuple
@@ -19,6 +20,7 @@ from .igrs_codec.bsld.values import Version
 
 STORAGE_VERSION: Final = 1
 SAVE_DELAY: Final = 1  # seconds
+MANAGED: Final = 1000  # messages that are known to be from here
 
 
 class Measured(NamedTuple):
@@ -152,6 +154,7 @@ class Memory:
         self.push_after: int | None = None  # number of the last message that was pushed
         self.audit_head: tuple[int, str] | None = None  # of the RAS: number, hash
         self.pin_tries = NO_TRIES
+        self.managed: deque[str] = deque(maxlen=MANAGED)  # messages that changed who gets in
 
     async def async_load(self) -> None:
         """Read the file, if there is one."""
@@ -165,6 +168,7 @@ class Memory:
         head = data.get("audit_head")
         self.audit_head = None if head is None else (head[0], head[1])
         self.pin_tries = Tries(*data.get("pin_tries", NO_TRIES))
+        self.managed.extend(data.get("managed", ()))
 
     def lock(self, device_id: str) -> LockMemory:
         """Return what is kept of a lock; change it, then save."""
@@ -190,6 +194,12 @@ class Memory:
         kept.clear()  # in place: a link may be using them
         kept.update(found)
         lock.k_adv = dict(k_adv) or lock.k_adv
+        self.save()
+
+    @callback
+    def manages(self, mid: str) -> None:
+        """Remember a message of ours that changes who gets in: the server tells of it later."""
+        self.managed.append(mid)
         self.save()
 
     @callback
@@ -241,4 +251,5 @@ class Memory:
             "push_after": self.push_after,
             "audit_head": self.audit_head,
             "pin_tries": list(self.pin_tries),
+            "managed": list(self.managed),
         }

@@ -1,11 +1,17 @@
 """What has to be looked after is shown under Repairs, and goes when it is over."""
 
+from typing import Any
+from unittest.mock import AsyncMock
+
 from homeassistant.auth.models import User
 import pytest
+from pytest_homeassistant_custom_component.common import flush_store
 
 from custom_components.igrs import gateway as gateway_module
 from custom_components.igrs.issues import Trouble
+from custom_components.igrs.push import Push
 from custom_components.igrs.ras_errors import RasSchemaError
+from custom_components.igrs.storage import Memory
 from tests.integration.actions import act
 from tests.integration.home import DEVICE_ID, Home, later, until
 from tests.integration.repairs import raised, seen
@@ -125,4 +131,32 @@ async def test_stolen_login(manager: Home, anna: User) -> None:
 
     await seen(manager, Trouble.IMPERSONATED, DEVICE_ID)
     later(manager, 62)
+    assert raised(manager) == set()
+
+
+@pytest.mark.parametrize(
+    "crash", [pytest.param(False, id="reloaded"), pytest.param(True, id="crashed")]
+)
+async def test_own_change_is_told_late(
+    manager: Home,
+    anna: User,
+    monkeypatch: pytest.MonkeyPatch,
+    hass_storage: dict[str, Any],
+    *,
+    crash: bool,
+) -> None:
+    """What this home managed itself is its own also if it is told of it after a new start."""
+    with monkeypatch.context() as deaf:
+        deaf.setattr(Push, "_take", AsyncMock())  # nothing arrives, nothing is acknowledged
+        await act(manager, "create_temporary_code", kind="hour")
+        if crash:
+            await flush_store(manager.gateway.memory._store)
+            deaf.setattr(Memory, "async_close", AsyncMock())
+        await manager.hass.config_entries.async_unload(manager.entry.entry_id)
+    before = hass_storage[f"igrs.{manager.entry.entry_id}"]["data"]["push_after"]
+
+    assert await manager.hass.config_entries.async_setup(manager.entry.entry_id)
+    await until(lambda: (manager.gateway.memory.push_after or 0) > (before or 0))
+
+    later(manager, 31)
     assert raised(manager) == set()
