@@ -19,6 +19,7 @@ from .igrs_codec.bsld.tracker import Tracker, Verdict
 from .ras import SeenDevice
 
 HEARD_FOR: Final = 60  # seconds that an advert is good for routing
+NEAR_FOR: Final = 180  # seconds; some adapters tell of an equal advert no oftener
 FLOOD_PAUSE: Final = 1  # seconds; under a flood a few adverts are judged in each
 
 
@@ -76,6 +77,12 @@ class Adverts:
         info = bluetooth.async_last_service_info(self._hass, self._address, connectable=False)
         if info is not None and info.service_data.get(SERVICE_UUID) != self._accepted:
             self._heard(info, bluetooth.BluetoothChange.ADVERTISEMENT)
+
+    @property
+    def heard(self) -> bool:
+        """Whether an adapter that can connect hears the lock, whatever it says."""
+        info = bluetooth.async_last_service_info(self._hass, self._address, connectable=True)
+        return info is not None and bluetooth.MONOTONIC_TIME() - info.time <= NEAR_FOR
 
     @property
     def rssi(self) -> int | None:

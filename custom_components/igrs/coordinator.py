@@ -44,11 +44,13 @@ RENEW_AFTER: Final = 6 * 3600  # seconds
 class LockData:
     """What the entities of a lock show.
 
-    bolt is unknown while an operation has not been answered; asked is the operation that is
-    under way from here; state and battery are those of the last accepted advert or answer.
+    bolt is unknown while an operation has not been answered, and without evidence for 300 s;
+    heard says whether the lock is in reach, asked what is under way from here; state and
+    battery are those of the last accepted advert or answer.
     """
 
     bolt: Bolt = Bolt.UNKNOWN
+    heard: bool = False
     state: LockState | None = None
     battery: int | None = None
     asked: Operation | None = None
@@ -338,16 +340,17 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
 
     @callback
     def _gone(self, _: datetime) -> None:
-        """Show the lock as unavailable: nothing authentic was heard for 300 s."""
+        """Show nothing of the lock any more: nothing authentic was heard for 300 s."""
         LOGGER.info("%s is out of range", self.name)
         self._stop_gone = None
         self.last_update_success = False
-        self.async_update_listeners()
+        self._show()
 
     def _show(self) -> None:
         shown = self._tracker.shown
         self.data = LockData(
-            bolt=self._tracker.bolt,
+            bolt=self._tracker.bolt if self.last_update_success else Bolt.UNKNOWN,
+            heard=self.adverts.heard,
             state=None if shown is None else shown.state,
             battery=None if shown is None else shown.battery,
             asked=self._asked[0][0] if self._asked else None,
@@ -359,11 +362,11 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
 
     @callback
     def _attend(self) -> None:
-        """Begin what the state of knowledge asks for, one thing at a time."""
+        """Show whether the lock is in reach, and begin the next thing that is asked for."""
+        if self.adverts.heard is not self.data.heard:
+            self._show()
         now = time.time()
-        want = self._tracker.wants(now)
-        if want is Want.TIME and not self.online:
-            return  # only the RAS can set a clock; it is asked when it is back
+        want = self._tracker.wants(now, online=self.online)
         if want is not None:
             self._tracker.asked(want, now)
             self._wanted[want]()

@@ -49,6 +49,12 @@ class IgrsLock(IgrsEntity, LockEntity):
         return LockEntityFeature.OPEN if can_open else LockEntityFeature(0)
 
     @property
+    @override
+    def available(self) -> bool:
+        """Return whether the lock is heard: it can be operated though its state is unknown."""
+        return super().available or self.coordinator.data.heard
+
+    @property
     def _bolt(self) -> Bolt:
         return self.coordinator.data.bolt
 

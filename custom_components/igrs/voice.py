@@ -89,7 +89,7 @@ def _require_reach(coordinator: IgrsCoordinator, asker: Asker) -> None:
         return
     hass, address = coordinator.hass, coordinator.address
     heard = bluetooth.async_ble_device_from_address(hass, address, connectable=True)
-    if heard is None or not coordinator.last_update_success:
+    if heard is None:
         raise explained(hass, address, Reason.OUT_OF_RANGE)
 
 

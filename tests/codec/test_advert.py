@@ -340,6 +340,32 @@ def test_a_lock_that_is_not_heard_is_left_alone(tracker: Tracker) -> None:
     assert tracker.wants(NOW + 1000) is None
 
 
+def test_state_of_a_lock_without_clock(tracker: Tracker) -> None:
+    """While nobody can set its clock the lock is asked for its state, ever less often."""
+    unset = data(NO_CLOCK, 7, None)
+    asked = []
+    for second in range(0, 4000, 10):
+        now = NOW + second
+        see(tracker, unset, now)
+        if tracker.wants(now, online=False) is Want.STATE:
+            tracker.asked(Want.STATE, now)
+            asked.append(second)
+            assert tracker.answered(1, NO_CLOCK, 90, 7, time=7, now=now)
+
+    assert asked == [300, 900, 2100]
+    assert tracker.wants(NOW + 4000) is Want.TIME
+
+
+def test_state_of_a_lock_without_keys() -> None:
+    """A lock whose adverts nobody here can read is asked for its state."""
+    tracker = Tracker(DEVICE, {})
+    see(tracker, data())
+    tracker.asked(Want.KEYS, NOW + 299)
+    see(tracker, data(), NOW + 300)
+
+    assert tracker.wants(NOW + 300) is Want.STATE
+
+
 def test_flood(tracker: Tracker) -> None:
     """Under a flood ten adverts per second are looked at, and one alarm is raised."""
     random = Random(1)  # noqa: S311 - repeatable tests

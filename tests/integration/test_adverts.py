@@ -70,7 +70,7 @@ async def test_battery_door_and_alarm(home: Home) -> None:
 
 async def test_silence(home: Home, caplog: pytest.LogCaptureFixture) -> None:
     """Without an authentic advert for 300 s the lock is unavailable, until the next one."""
-    home.radio.silence()
+    home.radio.forget()
     later(home, 301)
     await home.until_state(STATE_UNAVAILABLE)
     assert caplog.text.count("Front door is out of range") == 1

@@ -117,7 +117,7 @@ async def test_not_exposed(assist: None, home: Home) -> None:
 async def test_out_of_reach(spoken_to: Home, text: str) -> None:
     """A lock that shows as unavailable is not said to be unlocking: nobody reaches it."""
     choose(spoken_to, "with_pin")
-    spoken_to.radio.silence()
+    spoken_to.radio.forget()
     later(spoken_to, 301)
     await spoken_to.until_state(STATE_UNAVAILABLE)
 

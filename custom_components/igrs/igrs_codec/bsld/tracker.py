@@ -146,11 +146,11 @@ class Tracker:
             return Sighting(Verdict.FOREIGN)
         if gen == 0:
             return Sighting(Verdict.UNOWNED)
+        self._heard(now)
         k_adv = self.keys.get(gen)
         if k_adv is None:
             self._needs.add(Want.KEYS)
             return Sighting(Verdict.UNKNOWN_GENERATION)
-        self._heard(now)
         if self._limited(now):
             return Sighting(Verdict.LIMITED)
         advert = decode(k_adv, self.device, service_data, int(now))
@@ -170,7 +170,10 @@ class Tracker:
             return Verdict.UNCONFIRMED
         if self._says_nothing_new(advert):
             return Verdict.OLD
-        return Verdict.ACCEPTED if self._accept(advert, now) else Verdict.OLD
+        if not self._accept(advert, now):
+            return Verdict.OLD
+        self._backoff = 0
+        return Verdict.ACCEPTED
 
     def _says_nothing_new(self, advert: AdvertState) -> bool:
         """Whether a bolt in doubt stays so: the advert may be of before the operation."""
@@ -193,14 +196,18 @@ class Tracker:
             bucket = self.shown.bucket if self.shown else 0
         return self._accept(AdvertState(gen, state, battery, counter, bucket), now)
 
-    def wants(self, now: float) -> Want | None:
-        """Return what is due now: keys first, then time, then state."""
-        for want in Want:
-            if want in self._needs and not self._within(self._asked.get(want), ASK_INTERVAL, now):
+    def wants(self, now: float, *, online: bool = True) -> Want | None:
+        """Return what is due now: keys first, then time (if the RAS is there), then state."""
+        for want in self._needs_of(online=online):
+            if not self._within(self._asked.get(want), ASK_INTERVAL, now):
                 return want
         if self._stale(now) and not self._within(self._asked.get(Want.STATE), self._backoff, now):
             return Want.STATE
         return None
+
+    def _needs_of(self, *, online: bool) -> list[Want]:
+        """What is needed and can be had, in its order: only the RAS sets a clock."""
+        return [want for want in Want if want in self._needs and (online or want is not Want.TIME)]
 
     def asked(self, want: Want, now: float) -> None:
         """Say that something was done about a want: it rests for a while."""
@@ -222,7 +229,6 @@ class Tracker:
         self.in_doubt = False
         self._needs.discard(Want.STATE)
         self._quiet_since = now
-        self._backoff = 0
         for gen in tuple(self.keys):
             if (new.gen - gen) % MAX_GENERATION in _NEWER:
                 del self.keys[gen]
