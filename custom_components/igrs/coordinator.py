@@ -5,7 +5,7 @@ of sessions; one order holds for both (project profile, protocol 11). The log sa
 """
 
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 import time
 from typing import TYPE_CHECKING, Any, Final, override
@@ -393,7 +393,7 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
 
 
 def _is_more_than_a_door(before: Shown | None, after: Shown | None) -> bool:
-    """Return whether a change is worth a connection: that of a door is read with the next."""
-    if before is None or after is None:
+    """Return whether a change is worth a connection: a door alone is read with the next."""
+    if before is None or after is None or before.state.door is after.state.door:
         return True
-    return before.state.door is after.state.door or before.state.bolt is not after.state.bolt
+    return replace(before.state, door=after.state.door) != after.state

@@ -7,7 +7,7 @@ import pytest
 from custom_components.igrs.sensor import success_rate, unlock_time
 from custom_components.igrs.storage import Measured
 from igrs_codec.bsld.frame import Operation
-from tests.integration.home import Home, later, until
+from tests.integration.home import EVENT, Home, later, until
 
 
 async def press(home: Home, button: str) -> None:
@@ -25,6 +25,37 @@ async def test_tamper(home: Home) -> None:
 
     later(home, 11)
     await home.until_state("on", "binary_sensor.front_door_tamper")
+
+
+async def calm_down(home: Home) -> None:
+    """Read what is to be read of what was."""
+    later(home, 11)
+    await home.hass.async_block_till_done()
+    await home.settle()
+
+
+async def test_break_in(home: Home) -> None:
+    """A door that opens though its bolt is out is an event soon, not with the next connection."""
+    await calm_down(home)
+    home.lock.move_door(open=True)
+    await home.until_state("on", "binary_sensor.front_door_alarm")
+
+    later(home, 22)
+
+    await until(lambda: home.state(EVENT).attributes.get("event_type") == "forced")
+
+
+async def test_door_alone(home: Home) -> None:
+    """A door that is only opened and closed is not worth a connection."""
+    await home.call("unlock")
+    await calm_down(home)
+    home.lock.move_door(open=True)
+    await home.until_state("on", "binary_sensor.front_door_door")
+
+    later(home, 22)
+    await home.hass.async_block_till_done()
+
+    assert home.radio.traffic.connections == 0
 
 
 async def test_jam_is_a_problem(home: Home) -> None:
