@@ -29,9 +29,15 @@ def knows_user(db: Database, user_id: str) -> bool:
 
 
 def end_grant(db: Database, grant_id: str, at: int) -> None:
-    """Revoke a grant; its row at the lock is to be deleted."""
+    """Revoke a grant; its row at the lock is to be deleted, unless another one shares it."""
     grants.revoke(db, grant_id, at)
-    db.execute("UPDATE lock_user SET wanted = 0, synced = 0 WHERE grant_id = ?", (grant_id,))
+    db.execute(
+        "UPDATE lock_user SET wanted = 0, synced = 0 WHERE grant_id NOT NULL AND (device_id, uid)"
+        " IN (SELECT device_id, uid FROM access_grant WHERE grant_id = ?) AND NOT EXISTS (SELECT 1"
+        " FROM access_grant AS held WHERE revoked IS NULL AND held.device_id = lock_user.device_id"
+        " AND held.uid = lock_user.uid)",
+        (grant_id,),
+    )
 
 
 def end_secret(db: Database, gateway_id: str) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from tests.ras_server.application.parts import Gateway
 from tests.ras_server.application.safe import ANNA, Home
+from tests.ras_server.application.test_guests import link
 from tests.ras_server.application.test_operations import grant, online, operate, unlock
 from tests.ras_server.application.test_sites import HOME, invite, position, put_fence
 from tests.ras_server.application.test_tickets import tickets
@@ -301,6 +302,32 @@ async def test_uses(living: Home) -> None:
             again = await operate(back, living.door, unlock(living.safe.clock))
 
     assert (used.code, again.code) == (0, 3005)
+
+
+async def test_row_that_links_share(living: Home) -> None:
+    """A link goes on that shared its row with one that was ended since; with both the row ends."""
+    owner, door = living.owner, living.door
+    links = [await link(owner, door) for _ in range(64)]
+    *others, (guest, given) = links
+    await living.save()
+    for _, each in others:
+        await owner.request("DELETE", f"/v1/grants/{each['grant_id']}")
+
+    async with living.again():
+        await living.deliver(8)
+        shared = await living.owner.get(f"/v1/devices/{door.device_id}/users")
+        guest.url = living.owner.url
+        async with online(living.gateway, door):
+            body = unlock(living.safe.clock) | {"device_id": door.device_id}
+            opened = await guest.post("/v1/guest/operate", body)
+        await living.owner.log_in(ANNA)
+        gone = await living.owner.request("DELETE", f"/v1/grants/{given['grant_id']}")
+    async with living.again():
+        await living.deliver(8)
+        rows = await living.owner.get(f"/v1/devices/{door.device_id}/users")
+
+    assert (opened.code, gone.code) == (0, 0)
+    assert [len(each.data["items"]) for each in (shared, rows)] == [2, 1]
 
 
 async def test_offer(living: Home) -> None:
