@@ -18,7 +18,7 @@ from .const import LOGGER
 from .dialogue import Dialogue, FailedError
 from .errors import LockError, Reason, given_up, not_done
 from .igrs_codec.bsld.driver import BsldLink
-from .igrs_codec.bsld.frame import Bolt, Command, Operation, Record, Right, Status
+from .igrs_codec.bsld.frame import MAX_U16, Bolt, Command, Operation, Record, Right, Status
 from .igrs_codec.bsld.session import Answered, HelloMemory, Moved, Recorded
 from .igrs_codec.bsld.ticket import Ticket
 from .igrs_codec.bsld.tracker import Tracker, clock_agrees
@@ -33,11 +33,17 @@ from .timeline import Stage, note
 DEADLINE: Final = 20  # seconds for one thing, everything included
 ASK_RAS_TIMEOUT: Final = 5  # seconds; the lock hangs up 10 s after its HELLO
 RECONNECT_DELAY: Final = 1  # seconds after a HELLO that may be a replay
+MOVING_PAUSE: Final = 0.5  # seconds until a bolt that moves is looked at again
 TICKET_RIGHTS: Final = ("lock", "unlock", "open", "log")
 TICKET_TTL: Final = 86400  # seconds; renewed long before (protocol 15)
 
 _TRIES: Final = 2
 _MOVING: Final = frozenset({Bolt.LOCKING, Bolt.UNLOCKING})
+_ENDS: Final = {
+    Operation.LOCK: {Bolt.LOCKED, Bolt.JAMMED},
+    Operation.UNLOCK: {Bolt.UNLOCKED, Bolt.JAMMED},
+    Operation.OPEN: {Bolt.OPEN, Bolt.UNLOCKED, Bolt.JAMMED},
+}
 
 
 class Done(NamedTuple):
@@ -93,12 +99,35 @@ class Carrier:
             await self._async_become(person)
             result: Answered | Moved = await self._async_say(lambda it: it.async_operate(operation))
             if result.status is Status.OK and result.state and result.state.bolt in _MOVING:
-                result = await self._async_say(Dialogue.async_moved, tries=1)
+                result = await self._async_end_of_movement(operation, result.counter)
             if result.status is not Status.OK:
                 raise not_done(result.status)
             if result.state and result.state.bolt is Bolt.JAMMED:
                 raise LockError(Reason.JAMMED)
             return Done(result.counter, self._credential)
+
+    async def _async_end_of_movement(self, operation: Operation, counter: int) -> Answered | Moved:
+        """Return how the movement ended that the lock said had begun, at this event counter.
+
+        If the link goes meanwhile the state tells, unless something else has happened as well.
+        """
+        try:
+            return await self._async_say(Dialogue.async_moved, tries=1)
+        except FailedError as err:
+            LOGGER.debug("%s: the link is gone while the bolt moves: %s", self._name, err)
+        try:
+            while True:
+                now = await self._async_say(Dialogue.async_status)
+                if now.state is None or now.state.bolt not in _MOVING:
+                    break
+                await asyncio.sleep(MOVING_PAUSE)
+        except (FailedError, LockError) as err:
+            self._tracker.doubt()
+            raise LockError(Reason.OUTCOME_UNKNOWN) from err
+        ends = now.state is not None and now.state.bolt in _ENDS[operation]
+        if not ends or now.counter != (counter + 1) & MAX_U16:
+            raise LockError(Reason.OUTCOME_UNKNOWN)
+        return now
 
     async def async_learn(self, first: int | None) -> list[Record]:
         """Read the state, once the version, and the log; or raise LockError.
@@ -260,7 +289,7 @@ class Carrier:
             self.pending = [other for other in self.pending if other is not frame]
 
     async def _async_learn(self, dialogue: Dialogue, first: int | None) -> list[Record]:
-        if dialogue.counter is None:
+        if dialogue.counter is None or not self._tracker.knows(time.time()):
             await dialogue.async_status()
         if not self._asked_version:
             self._memory.version = await dialogue.async_version()

@@ -120,6 +120,7 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
             device_id=self.device_id,
             gateway_name=entry.title,
             carrier=self._carrier,
+            tracker=self._tracker,
             history=self.history,
             learner=self.learner,
             online=lambda: self.online,
@@ -137,7 +138,7 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
         self._work = Work(hass, entry, self.device_id, subentry.title)
         self._shown: Shown | None = None
         self._stop_gone: CALLBACK_TYPE | None = None
-        self._renewed_at = 0.0
+        self._renewed_at = float(-ASK_INTERVAL)  # by the clock that nobody sets
         self._asked: list[tuple[Operation, Asker]] = []  # under way or waiting, by their turns
         # What the tracker asks for, and who does it.
         self._wanted: dict[Want, Callable[[], None]] = {
@@ -228,7 +229,7 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
         now = time.time()
         old = all(ticket.issued + RENEW_AFTER < now for ticket in tickets)
         if self.online:
-            if old and now - self._renewed_at > ASK_INTERVAL:
+            if old and time.monotonic() - self._renewed_at > ASK_INTERVAL:
                 self.async_renew_soon()
             self.async_tell_soon()
         self.learner.async_catch_up()
@@ -251,7 +252,7 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
     @callback
     def async_renew_soon(self) -> None:
         """Fetch new tickets and keys in the background."""
-        self._renewed_at = time.time()
+        self._renewed_at = time.monotonic()
         self.work(self.supply.async_renew(), "tickets")
 
     # What the lock shows
@@ -263,7 +264,7 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
             before, after = self._shown, self._tracker.shown
             changed = before is None or after is None or before.counter != after.counter
             if changed and _is_more_than_a_door(before, after):
-                self.history.unread |= self.asker is None and not self._is_read(after)
+                self.history.unread |= self.asker is None and self.learner.is_behind
                 self.learner.async_records_soon()
             self._accepted()
             if changed:
@@ -322,9 +323,6 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
     async def async_rest(self) -> None:
         """Give the connection up, if it is only kept for later."""
         await self._carrier.async_rest()
-
-    def _is_read(self, shown: Shown | None) -> bool:
-        return shown is not None and shown.counter == self.memory.last_record
 
     @callback
     def _accepted(self) -> None:

@@ -81,11 +81,11 @@ class Learner:
     @property
     def may_ask(self) -> bool:
         """Whether the lock is heard, and has not been asked lately."""
-        now = time.time()
+        learnt_at = self._learnt_at
         return (
             bool(self._memory.tickets)
-            and self._tracker.available(now)
-            and (self._learnt_at is None or now - self._learnt_at > ASK_INTERVAL)
+            and self._tracker.available(time.time())
+            and (learnt_at is None or time.monotonic() - learnt_at > ASK_INTERVAL)
         )
 
     @callback
@@ -97,11 +97,11 @@ class Learner:
     @callback
     def _read_records(self, _: datetime) -> None:
         self._stop_records = None
-        if self._is_behind:
+        if self.is_behind:
             self.async_soon()
 
     @property
-    def _is_behind(self) -> bool:
+    def is_behind(self) -> bool:
         """Whether the lock has records that were not read."""
         shown = self._tracker.shown
         return shown is not None and shown.counter != self._memory.last_record
@@ -144,7 +144,7 @@ class Learner:
 
     async def async_learn(self) -> None:
         """Read the state, what the lock can do and its log, in one session; or raise LockError."""
-        self._learnt_at = time.time()
+        self._learnt_at = time.monotonic()
         async with self._learning:  # what one reads the next need not
             known, before = self._memory.version, self._memory.last_record
             log = await self._carrier.async_learn(self._history.first(online=self._owner.online))
@@ -152,7 +152,7 @@ class Learner:
                 self._owner.version_known()
             self._history.take(log)
             self._history.show(log, await self.async_tell())
-            self._owed = self._is_behind and self._memory.last_record != before
+            self._owed = self.is_behind and self._memory.last_record != before
             self._pause = FIRST_PAUSE
             self._owner.learnt()
 

@@ -18,6 +18,7 @@ from .carrier import TICKET_RIGHTS, TICKET_TTL, Carrier, Done
 from .errors import REFUSALS, LockError, Reason, refusal
 from .history import History
 from .igrs_codec.bsld.frame import Operation, Right
+from .igrs_codec.bsld.tracker import Tracker
 from .learner import Learner
 from .ras import GatewayClient
 from .ras_errors import Code, RasError, RasRefusedError
@@ -55,6 +56,7 @@ class Operations:
         device_id: str,
         gateway_name: str,
         carrier: Carrier,
+        tracker: Tracker,
         history: History,
         learner: Learner,
         online: Callable[[], bool],
@@ -67,6 +69,7 @@ class Operations:
         self._gateway_name = gateway_name
         self._memory = file.lock(device_id)
         self._carrier = carrier
+        self._tracker = tracker
         self._history = history
         self._learner = learner
         self._online = online
@@ -95,6 +98,8 @@ class Operations:
                 self._history.refused(asker, err.reason)
             else:
                 self._measure(operation, began, done=False)
+            if err.reason is Reason.OUTCOME_UNKNOWN:  # also where the RAS had it done
+                self._tracker.doubt()
             raise
         self._measure(operation, began, done=True)
         self._history.did(

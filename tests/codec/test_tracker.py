@@ -71,6 +71,16 @@ def test_answers_without_clock(tracker: Tracker) -> None:
     assert tracker.shown.bucket == advert.bucket_of(NOW)
 
 
+def test_own_clock_set_back(tracker: Tracker) -> None:
+    """What was accepted at a time that is yet to come proves nothing: the lock is asked."""
+    assert tracker.answered(1, LOCKED, 90, 1, time=NOW, now=NOW + 86400)
+
+    see(tracker, b"\x11" + bytes(9), NOW)
+
+    assert not tracker.available(NOW)
+    assert tracker.wants(NOW) is Want.STATE
+
+
 def test_doubt(tracker: Tracker) -> None:
     """After an operation without answer the bolt is unknown until something new is accepted."""
     see(tracker, data())

@@ -9,8 +9,9 @@ from homeassistant.core import Context
 from homeassistant.exceptions import HomeAssistantError
 import pytest
 
-from igrs_codec.bsld.frame import Bolt
+from igrs_codec.bsld.frame import Bolt, Operation
 from tests.integration.home import LOCK, Home, until
+from tests.integration.people import bea, connected
 
 OPERATE = 0x44  # the first byte of the packet that asks for an operation
 
@@ -82,3 +83,29 @@ async def test_looked_at_again(home: Home) -> None:
     home.coordinator.adverts.async_hear_again()
 
     assert home.coordinator._tracker.shown is heard
+
+
+@pytest.mark.parametrize("moved", [True, False], ids=["done", "not done"])
+async def test_unknown_outcome_through_the_server(
+    home: Home, monkeypatch: pytest.MonkeyPatch, *, moved: bool
+) -> None:
+    """Where the server does not know what became of an unlock the lock is asked, once heard."""
+    user = await connected(home, (await bea(home, rights=["unlock"], uses={"max": 2})).user_id)
+    await home.settle()
+    home.radio.silence()
+
+    async def operate_and_hang(*_: object) -> None:
+        if moved:
+            home.lock.turn_knob(Operation.UNLOCK)
+
+    monkeypatch.setattr(home.gateway.ras, "operate", operate_and_hang)
+    home.radio.faults.refuse_connections = 99
+    with pytest.raises(HomeAssistantError, match="not known whether"):
+        await operate(home, user, "unlock")
+    await until(lambda: not home.coordinator.learner.busy)
+    assert home.state().state == "unknown"
+
+    home.radio.faults.refuse_connections = 0
+    home.coordinator.learner.async_soon()
+
+    await home.until_state("unlocked" if moved else "locked")

@@ -67,6 +67,23 @@ async def test_out_of_reach_and_back(home: Home) -> None:
     await home.until_state(STATE_UNAVAILABLE)
 
 
+async def test_update_on_a_link_that_is_kept(home: Home) -> None:
+    """Who asks for an update of a lock that is gone gets what the lock says now, or nothing."""
+    await home.coordinator.learner.async_learn()
+    home.radio.silence()
+    tracker, links = home.coordinator._tracker, home.radio.traffic.connections
+    assert tracker.shown is not None
+    old = tracker.shown = tracker.shown._replace(at=tracker.shown.at - MEMORY - 1)
+    later(home, MEMORY + 1)
+    await home.until_state(STATE_UNKNOWN)
+
+    await home.coordinator.async_refresh()
+
+    assert home.state().state == "locked"
+    assert tracker.shown.at > old.at + MEMORY
+    assert home.radio.traffic.connections == links
+
+
 async def test_lock_of_somebody_else(home: Home) -> None:
     """A gateway that was given no key of the adverts operates the lock, and asks for its state."""
     neighbour = await adopted_by_a_neighbour(home)

@@ -143,7 +143,7 @@ async def test_tickets_are_renewed(home: Home) -> None:
     """A ticket older than 6 hours is replaced while the RAS is there."""
     tickets = home.coordinator.memory.tickets
     old = tickets[1] = replace(tickets[1], issued=tickets[1].issued - 6 * 3600 - 1)
-    home.coordinator._renewed_at = 0
+    home.coordinator._renewed_at = -301
 
     later(home, 31)
 

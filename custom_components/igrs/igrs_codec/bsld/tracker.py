@@ -117,7 +117,11 @@ class Tracker:
 
     def available(self, now: float) -> bool:
         """Return whether something was accepted in the last 300 s."""
-        return self.shown is not None and now - self.shown.at <= MEMORY
+        return self.shown is not None and 0 <= now - self.shown.at <= MEMORY
+
+    def knows(self, now: float) -> bool:
+        """Return whether the bolt can be shown: else only a question to the lock helps."""
+        return self.available(now) and not self.in_doubt
 
     def set_keys(self, keys: Mapping[int, bytes]) -> None:
         """Take over what the RAS hands out."""
@@ -261,7 +265,7 @@ class Tracker:
         """Whether the lock is heard, but nothing was accepted for 300 s."""
         return (
             self._quiet_since is not None
-            and now - self._quiet_since >= MEMORY
+            and not self._within(self._quiet_since, MEMORY, now)
             and self._within(self._heard_at, MEMORY, now)
         )
 
