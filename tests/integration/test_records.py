@@ -189,7 +189,7 @@ async def test_link_breaks_while_the_log_is_read(home: Home) -> None:
     first = home.lock._role.counter + 1
     for operation in (Operation.UNLOCK, Operation.LOCK) * 3:
         home.lock.turn_knob(operation)
-    await until(lambda: home.coordinator.learner._is_behind)
+    await until(lambda: home.coordinator.learner.is_behind)
     home.radio.faults.cut_after = 13  # after three of six records
 
     home.coordinator.learner.async_soon()
@@ -204,7 +204,7 @@ async def test_records_that_are_lost(home: Home, monkeypatch: pytest.MonkeyPatch
     """A lock that has not got the records it counted is not asked for them over and over."""
     monkeypatch.setattr("igrs_codec.bsld.lock_log.Log.since", lambda *_: [])
     home.lock.turn_knob(Operation.UNLOCK)
-    await until(lambda: home.coordinator.learner._is_behind)
+    await until(lambda: home.coordinator.learner.is_behind)
     await home.coordinator.learner.async_learn_all()
     await home.settle()
 
