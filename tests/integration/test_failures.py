@@ -1,5 +1,6 @@
 """An operation that fails says why, and leaves a state that is true."""
 
+import asyncio
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +15,7 @@ from igrs_codec.bsld.advert import SERVICE_UUID
 from igrs_codec.bsld.frame import Bolt
 from ras_server.application.locks import Locks
 from ras_server.errors import Code, RasError
-from tests.integration.home import ADDRESS, DEVICE_ID, Home, later, until
+from tests.integration.home import ADDRESS, DEVICE_ID, EVENT, Home, later, until
 from tests.integration.radio import RSSI, BumbleClient
 
 
@@ -169,6 +170,65 @@ async def test_slow_bolt(home: Home) -> None:
     await home.hass.async_block_till_done()
     assert states[0] == "unlocking"
     assert states[-1] == "unlocked"
+
+
+@pytest.mark.parametrize("lock_options", [{"motor_seconds": 1.0}], ids=["slow"])
+async def test_link_cut_while_the_bolt_moves(home: Home) -> None:
+    """A movement that the lock said had begun is asked for on a new link: it was done."""
+    unlocking = asyncio.ensure_future(home.call("unlock"))
+    await until(lambda: home.coordinator._tracker.bolt.name == "UNLOCKING")
+
+    await home.radio.drop_links()
+    await unlocking
+
+    assert home.state().state == "unlocked"
+    await until(lambda: home.state(EVENT).attributes.get("event_type") == "unlocked")
+    assert home.state(EVENT).attributes["method"] == "automation"
+
+
+@pytest.mark.parametrize("lock_options", [{"motor_seconds": 1.0}], ids=["slow"])
+async def test_power_cut_while_the_bolt_moves(home: Home) -> None:
+    """A bolt that rests elsewhere has not done what was asked; its one record is of the boot."""
+    await home.switch.stop()  # which would set the clock: a second record
+    await home.until_state("off", "binary_sensor.home_connectivity")
+    unlocking = asyncio.ensure_future(home.call("unlock"))
+    await until(lambda: home.coordinator._tracker.bolt.name == "UNLOCKING")
+
+    home.lock.power_cycle()
+    await home.radio.drop_links()
+
+    with pytest.raises(HomeAssistantError, match="not known whether"):
+        await unlocking
+    assert home.lock.state.bolt is Bolt.UNKNOWN
+
+
+@pytest.mark.parametrize("lock_options", [{"motor_seconds": 1.0}], ids=["slow"])
+async def test_more_happens_while_the_link_is_cut(home: Home) -> None:
+    """A bolt that rests where it should may have been moved there by somebody else."""
+    unlocking = asyncio.ensure_future(home.call("unlock"))
+    await until(lambda: home.coordinator._tracker.bolt.name == "UNLOCKING")
+    home.radio.faults.on_write = lambda _: home.lock.move_door(open=True)
+
+    await home.radio.drop_links()
+
+    with pytest.raises(HomeAssistantError, match="not known whether"):
+        await unlocking
+    assert home.lock.state.bolt is Bolt.UNLOCKED
+
+
+@pytest.mark.parametrize("lock_options", [{"motor_seconds": 1.0}], ids=["slow"])
+async def test_out_of_reach_while_the_bolt_moves(home: Home) -> None:
+    """Where the end of a movement is not heard of nobody knows the bolt."""
+    unlocking = asyncio.ensure_future(home.call("unlock"))
+    await until(lambda: home.coordinator._tracker.bolt.name == "UNLOCKING")
+    home.radio.silence()
+    home.radio.faults.refuse_connections = 100
+
+    await home.radio.drop_links()
+
+    with pytest.raises(HomeAssistantError, match="not known whether"):
+        await unlocking
+    assert home.state().state == "unknown"
 
 
 async def test_clock_unset_without_ras(home: Home) -> None:
