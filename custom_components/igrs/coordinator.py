@@ -21,7 +21,7 @@ from .asker import Asker
 from .carrier import Carrier
 from .const import CONF_DEVICE_ID, DOMAIN, LOGGER
 from .device import async_describe
-from .errors import LockError
+from .errors import LockError, Reason
 from .history import History
 from .igrs_codec.bsld.frame import Bolt, Capability, LockState, Operation
 from .igrs_codec.bsld.keys import device_id_from_text
@@ -237,6 +237,8 @@ class IgrsCoordinator(DataUpdateCoordinator[LockData]):
 
     async def async_relay(self, exchange_id: str, accept: Callable[[], Awaitable[None]]) -> None:
         """Accept a remote operation and carry it; raise LockError or RasError."""
+        if self._operations.overtaken:
+            raise LockError(Reason.BUSY)
         await self._carrier.async_relay(exchange_id, accept)
         if self.asker is None:  # else its record is read once it is known who asked here
             self.learner.async_soon()

@@ -76,6 +76,7 @@ class Operations:
         self._keep = keep
         self._asked = 0  # operations until now
         self._decided = 0  # the newest of them that was given to the lock, or to the RAS
+        self._away: set[int] = set()  # those that the RAS has carried
 
     async def async_do(self, operation: Operation, asker: Asker, pin: str | None) -> None:
         """Lock, unlock or open for who asks, and wait until it is done; or raise LockError.
@@ -92,6 +93,7 @@ class Operations:
                 gateway = self._gateway_name
                 done = await self._carrier.async_operate(operation, person)
             else:
+                self._away.add(turn)
                 done = await self._async_through_ras(operation, person, pin)
         except LockError as err:
             if err.reason in REFUSALS:
@@ -101,6 +103,8 @@ class Operations:
             if err.reason is Reason.OUTCOME_UNKNOWN:  # also where the RAS had it done
                 self._tracker.doubt()
             raise
+        finally:
+            self._away.discard(turn)
         self._measure(operation, began, done=True)
         self._history.did(
             Deed(
@@ -115,6 +119,11 @@ class Operations:
         if gateway is None:  # the lock has told the RAS, not us
             with suppress(LockError):
                 await self._learner.async_learn()
+
+    @property
+    def overtaken(self) -> bool:
+        """Whether the RAS still has something carried that is older than what was done here."""
+        return any(turn < self._decided for turn in self._away)
 
     def _take_turn(self, turn: int) -> None:
         """Go on, unless what was asked later was decided sooner: it is not to be undone."""

@@ -109,3 +109,30 @@ async def test_unknown_outcome_through_the_server(
     home.coordinator.learner.async_soon()
 
     await home.until_state("unlocked" if moved else "locked")
+
+
+async def test_newer_operation_than_the_servers(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An unlock that the server sends back to this gateway is not done after a newer lock."""
+    user = await connected(home, (await bea(home, rights=["unlock"], uses={"max": 2})).user_id)
+    real, asked, answer = home.gateway.ras.operate, asyncio.Event(), asyncio.Event()
+
+    async def operate_late(*args: Any) -> Any:
+        asked.set()
+        await answer.wait()
+        return await real(*args)
+
+    monkeypatch.setattr(home.gateway.ras, "operate", operate_late)
+    unlock = asyncio.ensure_future(operate(home, user, "unlock"))
+    await asked.wait()
+
+    await home.call("lock")
+    answer.set()
+
+    with pytest.raises(HomeAssistantError, match="busy"):
+        await unlock
+    assert home.lock.state.bolt is Bolt.LOCKED
+    monkeypatch.undo()
+    await operate(home, user, "unlock")
+    assert home.lock.state.bolt is Bolt.UNLOCKED
