@@ -135,4 +135,4 @@ async def test_newer_operation_than_the_servers(
     assert home.lock.state.bolt is Bolt.LOCKED
     monkeypatch.undo()
     await operate(home, user, "unlock")
-    assert home.lock.state.bolt is Bolt.UNLOCKED
+    await home.until_state("unlocked")
