@@ -289,7 +289,7 @@ class Carrier:
             self.pending = [other for other in self.pending if other is not frame]
 
     async def _async_learn(self, dialogue: Dialogue, first: int | None) -> list[Record]:
-        if dialogue.counter is None:
+        if dialogue.counter is None or not self._tracker.knows(time.time()):
             await dialogue.async_status()
         if not self._asked_version:
             self._memory.version = await dialogue.async_version()
