@@ -71,6 +71,8 @@ class BumbleClient(BaseBleakClient):
         async with self.radio.connecting:
             if self.radio.ending is not None:
                 await asyncio.shield(self.radio.ending)
+            if self.radio.severed:  # a controller has one connection to a peer
+                await asyncio.wait(self.radio.severed)
             self._connection = await self._reach()
         self.radio.clients.add(self)
         self._connection.on(Connection.EVENT_DISCONNECTION, self._on_disconnection)
