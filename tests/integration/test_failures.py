@@ -19,6 +19,13 @@ from tests.integration.home import ADDRESS, DEVICE_ID, EVENT, Home, later, until
 from tests.integration.radio import RSSI, BumbleClient
 
 
+async def moving(home: Home) -> asyncio.Future[None]:
+    """Unlock, and return while the bolt moves."""
+    unlocking = asyncio.ensure_future(home.call("unlock"))
+    await until(lambda: home.coordinator._tracker.bolt.name == "UNLOCKING")
+    return unlocking
+
+
 async def test_connection_is_tried_twice(home: Home) -> None:
     """Before anything is written a second attempt to connect is made."""
     home.radio.faults.refuse_connections = 1
@@ -175,8 +182,7 @@ async def test_slow_bolt(home: Home) -> None:
 @pytest.mark.parametrize("lock_options", [{"motor_seconds": 1.0}], ids=["slow"])
 async def test_link_cut_while_the_bolt_moves(home: Home) -> None:
     """A movement that the lock said had begun is asked for on a new link: it was done."""
-    unlocking = asyncio.ensure_future(home.call("unlock"))
-    await until(lambda: home.coordinator._tracker.bolt.name == "UNLOCKING")
+    unlocking = await moving(home)
 
     await home.radio.drop_links()
     await unlocking
@@ -191,8 +197,7 @@ async def test_power_cut_while_the_bolt_moves(home: Home) -> None:
     """A bolt that rests elsewhere has not done what was asked; its one record is of the boot."""
     await home.switch.stop()  # which would set the clock: a second record
     await home.until_state("off", "binary_sensor.home_connectivity")
-    unlocking = asyncio.ensure_future(home.call("unlock"))
-    await until(lambda: home.coordinator._tracker.bolt.name == "UNLOCKING")
+    unlocking = await moving(home)
 
     home.lock.power_cycle()
     await home.radio.drop_links()
@@ -205,8 +210,7 @@ async def test_power_cut_while_the_bolt_moves(home: Home) -> None:
 @pytest.mark.parametrize("lock_options", [{"motor_seconds": 1.0}], ids=["slow"])
 async def test_more_happens_while_the_link_is_cut(home: Home) -> None:
     """A bolt that rests where it should may have been moved there by somebody else."""
-    unlocking = asyncio.ensure_future(home.call("unlock"))
-    await until(lambda: home.coordinator._tracker.bolt.name == "UNLOCKING")
+    unlocking = await moving(home)
     home.radio.faults.on_write = lambda _: home.lock.move_door(open=True)
 
     await home.radio.drop_links()
@@ -219,8 +223,7 @@ async def test_more_happens_while_the_link_is_cut(home: Home) -> None:
 @pytest.mark.parametrize("lock_options", [{"motor_seconds": 1.0}], ids=["slow"])
 async def test_out_of_reach_while_the_bolt_moves(home: Home) -> None:
     """Where the end of a movement is not heard of nobody knows the bolt."""
-    unlocking = asyncio.ensure_future(home.call("unlock"))
-    await until(lambda: home.coordinator._tracker.bolt.name == "UNLOCKING")
+    unlocking = await moving(home)
     home.radio.silence()
     home.radio.faults.refuse_connections = 100
 

@@ -17,12 +17,6 @@ from tests.ras_server.conftest import MovableClock
 from tests.ras_server.sockets import started
 
 
-@pytest.fixture
-async def ben(client: Client) -> Client:
-    """Return somebody else, who is logged in."""
-    return await client.another().enter("ben@example.org")
-
-
 async def test_decided_for_the_person(
     owner: Client, ben: Client, home: Gateway, door: Door, clock: MovableClock
 ) -> None:

@@ -4,6 +4,7 @@ from aiohttp import web
 import pytest
 
 from ras_server.application.evidence import POSITIONS
+from tests.ras_server.application.desk import BEN
 from tests.ras_server.application.parts import Door, Gateway
 from tests.ras_server.application.test_operations import grant, online, operate, unlock
 from tests.ras_server.application.test_sites import invite, position, put_fence
@@ -14,14 +15,11 @@ FAR = {"lat": 0.0, "lon": 0.0, "accuracy_m": 0}
 
 
 @pytest.fixture
-async def ben(owner: Client, door: Door, home: Gateway) -> Client:
+async def ben(owner: Client, ben: Client, site: str) -> Client:
     """Return a member of a household whose door opens to who is at home."""
-    assert home
-    site = f"/v1/sites/{(await owner.post('/v1/sites', {'name': 'Home'})).data['site_id']}"
-    await owner.request("PUT", f"{site}/devices/{door.device_id}")
-    await invite(owner, site, "ben@example.org")
+    await invite(owner, site, BEN)
     await put_fence(owner, site, "deny", dwell_s=0)
-    return await owner.another().enter("ben@example.org")
+    return ben
 
 
 @pytest.fixture
@@ -48,7 +46,7 @@ async def test_word_of_another_home(
     """What the gateway of another home says of somebody does not keep him out of his own."""
     stranger, gateway, lock = elsewhere
     if is_guest_there:
-        await grant(stranger, lock, "ben@example.org")
+        await grant(stranger, lock, BEN)
     later = {**FAR, "at": int(clock()) + 5}
 
     async with online(home, door):

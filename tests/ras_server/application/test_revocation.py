@@ -22,12 +22,6 @@ MEMBER: int = 86400
 PHONE: int = 3600
 
 
-@pytest.fixture
-async def ben(client: Client) -> Client:
-    """Return somebody else, who is logged in."""
-    return await client.another().enter("ben@example.org")
-
-
 async def let_in(owner: Client, door: Door, role: str) -> str:
     """Take Ben into the household; return the path that ends it."""
     site = await owner.post("/v1/sites", {"name": "Home"})

@@ -6,7 +6,8 @@ from aiohttp.test_utils import TestServer
 import pytest
 
 from tests.ras_server.application.conftest import door, gateway, home, owner
-from tests.ras_server.client import Client, Outbox
+from tests.ras_server.application.parts import Door, Gateway
+from tests.ras_server.client import ANNA, Client, Outbox
 from tests.ras_server.console.reader import Reader
 
 __all__ = ["door", "gateway", "home", "owner"]
@@ -18,3 +19,17 @@ async def reader(server: TestServer, outbox: Outbox, client: Client) -> AsyncIte
     reader = Reader(str(server.make_url("/")), outbox)
     async with reader.session:
         yield reader
+
+
+@pytest.fixture
+async def anna(reader: Reader, home: Gateway) -> Reader:
+    """Return the browser of the owner of a lock."""
+    assert home
+    await reader.log_in(ANNA)
+    return reader
+
+
+@pytest.fixture
+def path(door: Door) -> str:
+    """Return the page of the lock."""
+    return f"/console/locks/{door.device_id}"

@@ -8,10 +8,9 @@ import pytest
 
 from ras_server.account import otp
 from tests.ras_server.application.parts import Gateway
-from tests.ras_server.client import PASSWORD, Client
+from tests.ras_server.client import ANNA, PASSWORD, Client
 from tests.ras_server.console.reader import Reader
 
-ANNA = "anna@example.org"
 PAGE = "/console/account"
 
 

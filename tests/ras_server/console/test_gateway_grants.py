@@ -2,11 +2,10 @@
 
 from tests.ras_server.application.parts import Door, Gateway
 from tests.ras_server.application.test_operations import online, operate, unlock
-from tests.ras_server.client import Client
+from tests.ras_server.client import ANNA, Client
 from tests.ras_server.conftest import MovableClock
 from tests.ras_server.console.reader import Reader
 
-ANNA = "anna@example.org"
 BORIS = "boris@example.org"
 
 

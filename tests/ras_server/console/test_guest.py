@@ -18,21 +18,6 @@ from tests.ras_server.conftest import MovableClock
 from tests.ras_server.console.reader import Reader, Shown
 from tests.ras_server.processes import ras, serving
 
-ANNA = "anna@example.org"
-
-
-@pytest.fixture
-async def anna(reader: Reader, home: Gateway) -> Reader:
-    """Return the browser of the owner of a lock."""
-    await reader.log_in(ANNA)
-    return reader
-
-
-@pytest.fixture
-def path(door: Door) -> str:
-    """Return the page of the lock."""
-    return f"/console/locks/{door.device_id}"
-
 
 def tomorrow() -> str:
     """Return a time as the form has it."""

@@ -5,10 +5,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.ras_server.application.parts import Door, Gateway
-from tests.ras_server.client import Client
+from tests.ras_server.client import ANNA, Client
 from tests.ras_server.console.reader import Reader
 
-ANNA = "anna@example.org"
 BORIS = "boris@example.org"
 
 

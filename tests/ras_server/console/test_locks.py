@@ -11,25 +11,11 @@ from ras_server.paging import MAXIMUM_LIMIT
 from ras_server.store import grants
 from tests.ras_server.application.parts import Door, Gateway
 from tests.ras_server.application.test_operations import online
-from tests.ras_server.client import PASSWORD, Client
+from tests.ras_server.client import ANNA, PASSWORD, Client
 from tests.ras_server.conftest import MovableClock
 from tests.ras_server.console.reader import Reader
 
-ANNA = "anna@example.org"
 BORIS = "boris@example.org"
-
-
-@pytest.fixture
-async def anna(reader: Reader, home: Gateway) -> Reader:
-    """Return the browser of the owner of a lock."""
-    await reader.log_in(ANNA)
-    return reader
-
-
-@pytest.fixture
-def path(door: Door) -> str:
-    """Return the page of the lock."""
-    return f"/console/locks/{door.device_id}"
 
 
 async def test_list(anna: Reader, path: str) -> None:

@@ -12,11 +12,9 @@ from ras_server.keys import DATABASE
 from ras_server.settings import Settings
 from ras_server.store.db import Database
 from ras_server.vault import Vault
-from tests.ras_server.client import PASSWORD, Client, Outbox
+from tests.ras_server.client import ANNA, PASSWORD, Client, Outbox
 from tests.ras_server.conftest import MovableClock
 from tests.ras_server.console.reader import Reader
-
-ANNA = "anna@example.org"
 
 
 @pytest.fixture

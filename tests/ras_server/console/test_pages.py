@@ -12,21 +12,13 @@ from ras_server.app import create_app
 from ras_server.concurrency import ANONYMOUS, CONCURRENCY
 from ras_server.settings import Settings
 from ras_server.vault import Vault
-from tests.ras_server.application.parts import Door, Gateway
-from tests.ras_server.client import PASSWORD, Client
+from tests.ras_server.application.parts import Door
+from tests.ras_server.client import ANNA, PASSWORD, Client
 from tests.ras_server.conftest import MovableClock
 from tests.ras_server.console.reader import Reader
 
 ROOT = Path(__file__).parents[3]
-ANNA = "anna@example.org"
 SCRIPT = "<script>alert(1)</script>\"'&"
-
-
-@pytest.fixture
-async def anna(reader: Reader, home: Gateway) -> Reader:
-    """Return the browser of the owner of a lock."""
-    await reader.log_in(ANNA)
-    return reader
 
 
 def pages(door: Door) -> list[str]:

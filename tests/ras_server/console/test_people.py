@@ -7,16 +7,8 @@ from tests.ras_server.application.test_operations import online
 from tests.ras_server.client import Client
 from tests.ras_server.console.reader import Reader
 
-ANNA = "anna@example.org"
 BORIS = "boris@example.org"
 PEOPLE = "/console/people"
-
-
-@pytest.fixture
-async def anna(reader: Reader, home: Gateway) -> Reader:
-    """Return the browser of the owner of a lock."""
-    await reader.log_in(ANNA)
-    return reader
 
 
 @pytest.fixture
@@ -27,12 +19,6 @@ async def site(anna: Reader, owner: Client) -> str:
     assert "Lake house" in shown.text
     (made,) = (await owner.get("/v1/sites")).data["items"]
     return f"{PEOPLE}/{made['site_id']}"
-
-
-@pytest.fixture
-def path(door: Door) -> str:
-    """Return the page of the lock."""
-    return f"/console/locks/{door.device_id}"
 
 
 async def test_household(anna: Reader, owner: Client, door: Door, site: str, path: str) -> None:

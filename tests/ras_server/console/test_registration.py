@@ -2,10 +2,9 @@
 
 import pytest
 
-from tests.ras_server.client import Client
+from tests.ras_server.client import ANNA, Client
 from tests.ras_server.console.reader import Reader
 
-ANNA = "anna@example.org"
 PASSWORD = "a password of some length"
 
 

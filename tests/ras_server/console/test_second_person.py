@@ -10,21 +10,7 @@ from tests.ras_server.conftest import MovableClock
 from tests.ras_server.console.reader import Reader
 from tests.ras_server.console.test_guest import link, press
 
-ANNA = "anna@example.org"
 BORIS = "boris@example.org"
-
-
-@pytest.fixture
-async def anna(reader: Reader, home: Gateway) -> Reader:
-    """Return the browser of the owner of a lock."""
-    await reader.log_in(ANNA)
-    return reader
-
-
-@pytest.fixture
-def path(door: Door) -> str:
-    """Return the page of the lock."""
-    return f"/console/locks/{door.device_id}"
 
 
 @pytest.fixture
